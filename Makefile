@@ -1,0 +1,76 @@
+# What people type. `make help` lists it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PLUGIN_PATHS := $(wildcard functions/*)
+space := $(subst ,, )
+export MYPYPATH := shared:$(subst $(space),:,$(strip $(PLUGIN_PATHS)))
+export SAM_CLI_TELEMETRY := 0
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# A version manager's shim may exist and only print an error: run each candidate, keep the first that answers.
+CANDIDATES := $(PYTHON) python3.13 python3.12 python3.11 python3 python
+FIND_PYTHON = for p in $(CANDIDATES); do \
+    "$$p" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1 && { echo "$$p"; break; }; done
+
+.PHONY: help setup demo run test test-fast lint format lock bench clean openapi
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  \033[1mmake %-10s\033[0m %s\n", $$1, $$2}'
+
+setup: $(STAMP)  ## the environment in .venv, nothing else
+
+$(STAMP): requirements.lock pyproject.toml
+	@python=$$($(FIND_PYTHON)); \
+	if [ -z "$$python" ]; then echo "make: no working Python 3.11 to 3.13 found (tried: $(strip $(CANDIDATES))). Install one, or say make PYTHON=/path/to/python3" >&2; exit 1; fi; \
+	echo "==> environment in $(VENV), with $$("$$python" --version) ($$python)"; \
+	"$$python" -m venv --clear $(VENV)
+	@echo "==> installing $$(grep -cE '^[a-z0-9][a-z0-9._-]*==' requirements.lock) pinned packages (a minute or two the first time)"
+	@$(BIN)/python -m pip install --quiet --progress-bar on --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(STAMP)  ## a sample county, three real exports over HTTP, the files in out/
+	@$(BIN)/terrafusion demo
+
+run: $(STAMP)  ## the local cloud in the foreground, with the sample county and ready-made curl lines
+	@$(BIN)/terrafusion up --sample --examples
+
+test: $(STAMP)  ## the whole suite
+	@$(BIN)/python -m pytest
+
+test-fast: $(STAMP)  ## the domain tests alone
+	@$(BIN)/python -m pytest tests/unit
+
+lint: $(STAMP)  ## style, types, import rules, template, security
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy shared/terrafusion local cli $(foreach p,$(PLUGIN_PATHS),$(p)/$(notdir $(p)))
+	@$(BIN)/python .ci/import_rules.py
+	@$(BIN)/cfn-lint template.yaml
+	@AWS_DEFAULT_REGION=us-west-2 $(BIN)/sam validate --lint --template template.yaml
+	@$(BIN)/bandit -q -r -c pyproject.toml shared functions local cli
+
+format: $(STAMP)  ## rewrite the code in the project's style
+	@$(BIN)/ruff check --fix-only --quiet . ; $(BIN)/ruff format .
+
+openapi: $(STAMP)  ## write the API's description again after a route has changed
+	@$(BIN)/python -m local.openapi
+
+bench: $(STAMP)  ## speed and memory beside a peer, as ratios, to docs/benchmarks.md
+	@$(BIN)/python -m tests.bench
+
+lock: $(STAMP)  ## resolve the dependencies again and write requirements.lock
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --custom-compile-command "make lock" --quiet --output-file requirements.lock
+	@$(BIN)/uv pip compile layers/web/requirements.in --constraints requirements.lock --python-version 3.13 \
+	    --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --quiet --output-file layers/web/requirements.txt
+	@$(BIN)/uv pip compile layers/geo/requirements.in --constraints requirements.lock --python-version 3.13 --no-deps \
+	    --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --quiet --output-file layers/geo/requirements.txt
+
+clean:  ## remove what was made: environment, state of the local cloud, outputs
+	@rm -rf $(VENV) .terrafusion .aws-sam out build .pytest_cache .mypy_cache .ruff_cache
