@@ -1,0 +1,50 @@
+"""What a county may set for itself; everything has a default."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GisExportConfiguration(_Section):
+    """Limits and defaults of exports; areas in km²."""
+
+    available_formats: tuple[str, ...] | None = None
+    default_coordinate_system: str = "EPSG:4326"
+    max_export_area_sq_km: float = Field(default=500, gt=0)
+    default_simplify_tolerance: float = Field(default=0, ge=0)
+    include_attributes_default: bool = True
+    max_features: int | None = Field(default=None, gt=0)
+    redacted_fields: dict[str, tuple[str, ...]] = {}
+
+
+class ValuationConfiguration(_Section):
+    """Defaults of valuations."""
+
+    default_method: str = "reconciled"
+    confidence_threshold_for_review: float = Field(default=0.75, ge=0, le=1)
+
+
+class ReportingConfiguration(_Section):
+    """Defaults of reports."""
+
+    standard_report_types: tuple[str, ...] = ()
+    default_export_format: str = "pdf"
+
+
+class MarketAnalysisConfiguration(_Section):
+    """Defaults of market analyses."""
+
+    default_trend_period_years: int = Field(default=3, gt=0)
+
+
+class CountyConfiguration(_Section):
+    """A county's configuration document, `counties/{county_id}/config.json` in the data bucket."""
+
+    name: str | None = None
+    gis_export: GisExportConfiguration = GisExportConfiguration()
+    valuation: ValuationConfiguration = ValuationConfiguration()
+    reporting: ReportingConfiguration = ReportingConfiguration()
+    market_analysis: MarketAnalysisConfiguration = MarketAnalysisConfiguration()
+    field_map: dict[str, str] = {}

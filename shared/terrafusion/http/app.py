@@ -1,0 +1,196 @@
+"""The FastAPI factory: request ids, one error body, request metrics."""
+
+import logging
+import time
+import uuid
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from terrafusion import __version__
+from terrafusion.auth import Principal
+from terrafusion.errors import FieldError, TerraFusionError, TooLarge, Unavailable
+from terrafusion.metrics import HTTP_DURATION, HTTP_REQUESTS, EmfSink
+
+log = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 5_000_000
+"""A function takes 6 MB with everything around the body."""
+
+
+class FieldProblem(BaseModel):
+    """One thing wrong with a request."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """The body of every error."""
+
+    error: str
+    message: str
+    errors: list[FieldProblem]
+    request_id: str
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "description": text}
+    for status, text in {
+        400: "The request cannot be read.",
+        401: "No valid token.",
+        403: "A permission or a county is missing.",
+        404: "There is no such thing for this caller.",
+        409: "The state of things does not allow it.",
+        413: "The body is too large.",
+        422: "The request was understood and cannot be fulfilled.",
+        429: "Too many requests.",
+        500: "The platform failed.",
+        503: "Try again later.",
+    }.items()
+}
+
+
+def principal(request: Request) -> Principal:
+    """The caller that the authorizer vouched for."""
+    context = request.scope.get("aws.event", {}).get("requestContext", {}).get("authorizer", {})
+    return Principal.from_context(context.get("lambda"))
+
+
+Caller = Annotated[Principal, Depends(principal)]
+
+
+def create_app(title: str, service: str) -> FastAPI:
+    """Make a plugin's application.
+
+    Parameters
+    ----------
+    title
+        What the plugin is called in the API's description.
+    service
+        What its metrics are recorded under.
+    """
+    app = FastAPI(title=title, version=__version__, openapi_url=None, docs_url=None, redoc_url=None, responses=PROBLEMS)
+    app.add_exception_handler(TerraFusionError, _on_error)
+    app.add_exception_handler(RequestValidationError, _on_unreadable)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_middleware(_Envelope, metrics=EmfSink(service))
+    return app
+
+
+def problem(
+    request_id: str,
+    status: int,
+    title: str,
+    message: str,
+    errors: tuple[FieldError, ...] = (),
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """The answer that every error becomes."""
+    body = {
+        "error": title,
+        "message": message,
+        "errors": [{"field": e.field, "message": e.message} for e in errors],
+        "request_id": request_id,
+    }
+    return JSONResponse(body, status, headers)
+
+
+async def _on_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, TerraFusionError)  # noqa: S101  registered for these alone
+    if error.status >= 500:
+        log.error("%s", error.message, exc_info=error)
+    headers = {"retry-after": str(error.retry_after_seconds)} if isinstance(error, Unavailable) else None
+    return problem(request.state.request_id, error.status, error.title, error.message, error.errors, headers)
+
+
+async def _on_unreadable(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101  registered for these alone
+    found = error.errors()
+    if any(e["type"] == "json_invalid" or tuple(e["loc"]) == ("body",) for e in found):
+        text = "Request payload must be JSON."
+        return problem(request.state.request_id, 400, "Invalid request format", text)
+    errors = tuple(FieldError(_where(e["loc"]), _what(e)) for e in found)
+    message = "; ".join(f"{e.field}: {e.message}" for e in errors[:3])
+    return problem(request.state.request_id, 400, "Invalid request", message, errors)
+
+
+async def _on_http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101  registered for these alone
+    texts = {404: ("Not found", f"There is no {request.url.path} here; see /api/v1/docs.")}
+    title, message = texts.get(error.status_code, (str(error.detail), str(error.detail)))
+    return problem(request.state.request_id, error.status_code, title, message, headers=error.headers)
+
+
+def _where(location: tuple[int | str, ...]) -> str:
+    inner = location[1:] if location and location[0] in {"body", "query", "path", "header"} else location
+    return ".".join(str(part) for part in inner)
+
+
+def _what(error: Mapping[str, Any]) -> str:
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+class _Envelope:
+    """Around every request: its id, the limit on its body, its metrics, and an answer when the code fails.
+
+    A body is read as JSON whatever its content type says, as all bodies of this API are.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: EmfSink) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        context = scope.get("aws.event", {}).get("requestContext", {})
+        request_id = context.get("requestId") or str(uuid.uuid4())
+        scope.setdefault("state", {})["request_id"] = request_id
+        started = time.perf_counter()
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = request_id
+                headers["cache-control"] = "no-store"
+            await send(message)
+
+        try:
+            await self._checked(scope, receive, send_with_id)
+        except Exception:
+            log.exception("request %s failed", request_id)
+            answer = problem(request_id, 500, "Internal error", "The request failed; give its id when you report it.")
+            await answer(scope, receive, send_with_id)
+        finally:
+            self._count(scope, status or 500, time.perf_counter() - started)
+
+    async def _checked(self, scope: Scope, receive: Receive, send: Send) -> None:
+        length = Headers(scope=scope).get("content-length", "")
+        if length.isdigit() and int(length) > MAX_BODY_BYTES:
+            text = f"The body has {int(length):,} bytes; the limit is {MAX_BODY_BYTES:,}."
+            answer = problem(scope["state"]["request_id"], 413, TooLarge.title, text)
+            await answer(scope, receive, send)
+            return
+        if scope["method"] == "POST":
+            kept = [(name, value) for name, value in scope["headers"] if name != b"content-type"]
+            scope["headers"] = [*kept, (b"content-type", b"application/json")]
+        await self._app(scope, receive, send)
+
+    def _count(self, scope: Scope, status: int, seconds: float) -> None:
+        route = scope.get("route")
+        endpoint = getattr(route, "path", "unknown")
+        method = str(scope["method"])
+        self._metrics.record(HTTP_REQUESTS, 1, {"method": method, "endpoint": endpoint, "http_status": str(status)})
+        self._metrics.record(HTTP_DURATION, seconds, {"method": method, "endpoint": endpoint})

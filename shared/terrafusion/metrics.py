@@ -1,0 +1,197 @@
+"""One catalogue of metrics, and the sink that writes them as CloudWatch's Embedded Metric Format.
+
+Names, labels and buckets are a contract with existing dashboards. CloudWatch keeps only min, max, sum and count of a
+metric, so durations are written raw: whoever reads the lines can rebuild the buckets.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TextIO
+
+
+class MetricKind(StrEnum):
+    """What a series does: only grow, or collect a distribution."""
+
+    COUNTER = "counter"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSpec:
+    """One metric: its name, its labels in order, and (for a histogram) upper bounds without +Inf."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...]
+    kind: MetricKind = MetricKind.COUNTER
+    buckets: tuple[float, ...] = ()
+    unit: str = "Count"
+    type_label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobMetrics:
+    """The metrics every plugin has, under one prefix and with one optional second label."""
+
+    prefix: str
+    label: str | None
+    submitted: MetricSpec
+    completed: MetricSpec
+    failed: MetricSpec
+    cancelled: MetricSpec
+    duration: MetricSpec
+
+    @classmethod
+    def of(cls, prefix: str, title: str, label: str | None, buckets: tuple[float, ...]) -> "JobMetrics":
+        """Declare the family; `title` is how help texts call the jobs, `buckets` are seconds."""
+        base = ("county_id",) if label is None else ("county_id", label)
+
+        def counter(event: str, text: str, *more: str) -> MetricSpec:
+            return MetricSpec(
+                f"{prefix}_jobs_{event}_total",
+                f"Total number of {title} jobs {text}.",
+                (*base, *more),
+                type_label=label,
+            )
+
+        return cls(
+            prefix=prefix,
+            label=label,
+            submitted=counter("submitted", "submitted", "status_on_submit"),
+            completed=counter("completed", "completed"),
+            failed=counter("failed", "failed", "failure_reason"),
+            cancelled=counter("cancelled", "cancelled"),
+            duration=MetricSpec(
+                f"{prefix}_processing_duration_seconds",
+                f"Histogram of {title} job processing time in seconds.",
+                base,
+                MetricKind.HISTOGRAM,
+                buckets,
+                "Seconds",
+                label,
+            ),
+        )
+
+    @property
+    def specs(self) -> tuple[MetricSpec, ...]:
+        """All of the family."""
+        return (self.submitted, self.completed, self.failed, self.cancelled, self.duration)
+
+
+VALUATION = JobMetrics.of("valuation", "valuation", None, (0.1, 0.5, 1, 2.5, 5, 10, 30, 60))
+REPORT = JobMetrics.of("report", "report", "report_type", (0.5, 1, 5, 10, 30, 60, 120, 300))
+MARKET_ANALYSIS = JobMetrics.of(
+    "market_analysis", "market analysis", "analysis_type", (1, 5, 10, 30, 60, 120, 300, 600)
+)
+GIS_EXPORT = JobMetrics.of("gis_export", "GIS export", "export_format", (5, 10, 30, 60, 120, 300, 600, 1800, 3600))
+
+FILE_SIZE_KB = MetricSpec(
+    "gis_export_file_size_kb",
+    "Histogram of GIS export file sizes in kilobytes.",
+    ("county_id", "export_format"),
+    MetricKind.HISTOGRAM,
+    (10, 100, 1_000, 10_000, 100_000, 1_000_000),
+    "Kilobytes",
+    "export_format",
+)
+RECORD_COUNT = MetricSpec(
+    "gis_export_record_count",
+    "Histogram of features in GIS exports.",
+    ("county_id", "export_format"),
+    MetricKind.HISTOGRAM,
+    (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000),
+    "Count",
+    "export_format",
+)
+HTTP_REQUESTS = MetricSpec(
+    "gateway_http_requests_total", "Total number of HTTP requests.", ("method", "endpoint", "http_status")
+)
+HTTP_DURATION = MetricSpec(
+    "gateway_http_request_duration_seconds",
+    "Histogram of HTTP request durations in seconds.",
+    ("method", "endpoint"),
+    MetricKind.HISTOGRAM,
+    (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    "Seconds",
+)
+
+
+def catalogue(specs: Iterable[MetricSpec]) -> Mapping[str, MetricSpec]:
+    """Index specs by name."""
+    return MappingProxyType({spec.name: spec for spec in specs})
+
+
+CATALOGUE: Mapping[str, MetricSpec] = catalogue(
+    (
+        *(spec for family in (VALUATION, REPORT, MARKET_ANALYSIS, GIS_EXPORT) for spec in family.specs),
+        FILE_SIZE_KB,
+        RECORD_COUNT,
+        HTTP_REQUESTS,
+        HTTP_DURATION,
+    )
+)
+
+
+class EmfSink:
+    """Writes one EMF line per metric and label set, at once.
+
+    Every label is a root property, where queries find it; only `service` and the type label are dimensions, as each
+    combination of dimensions is billed as a metric of its own. `county_id` becomes one when `county_dimension` is set.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        *,
+        namespace: str = "TerraFusion",
+        county_dimension: bool = False,
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._service = service
+        self._namespace = namespace
+        self._county_dimension = county_dimension
+        self._stream = stream
+        self._clock = clock
+
+    def record(self, spec: MetricSpec, value: float, labels: Mapping[str, str]) -> None:
+        """Write one sample.
+
+        Raises
+        ------
+        ValueError
+            When the labels are not those of the catalogue: a metric with other labels is another metric.
+        """
+        if tuple(sorted(labels)) != tuple(sorted(spec.labels)):
+            raise ValueError(f"{spec.name} takes labels {spec.labels}, not {tuple(labels)}")
+        document = {
+            "_aws": {
+                "Timestamp": int(self._clock() * 1000),
+                "CloudWatchMetrics": [
+                    {
+                        "Namespace": self._namespace,
+                        "Dimensions": self._dimensions(spec),
+                        "Metrics": [{"Name": spec.name, "Unit": spec.unit}],
+                    }
+                ],
+            },
+            "service": self._service,
+            **labels,
+            spec.name: value,
+        }
+        stream = self._stream or sys.stdout
+        stream.write(json.dumps(document, separators=(",", ":")) + "\n")
+        stream.flush()
+
+    def _dimensions(self, spec: MetricSpec) -> list[list[str]]:
+        sets = [["service"]]
+        if spec.type_label:
+            sets.append(["service", spec.type_label])
+        if self._county_dimension and "county_id" in spec.labels:
+            sets.append(["service", "county_id"])
+        return sets

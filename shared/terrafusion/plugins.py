@@ -1,0 +1,38 @@
+"""What the platform must know of a plugin."""
+
+from dataclasses import dataclass
+
+from terrafusion.metrics import JobMetrics
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """A kind of job.
+
+    `slug` is its name in routes and results; `metrics.label` names the request's member that tells its jobs apart
+    (an export's format, a report's type), which its status documents carry as well.
+    """
+
+    slug: str
+    title: str
+    metrics: JobMetrics
+
+    @property
+    def permission_name(self) -> str:
+        """The slug as permissions spell it: `execute_gis_export`."""
+        return self.slug.replace("-", "_")
+
+    @property
+    def execute(self) -> str:
+        """Permission to run and cancel."""
+        return f"execute_{self.permission_name}"
+
+    @property
+    def view_status(self) -> str:
+        """Permission to see and list jobs."""
+        return f"view_{self.permission_name}_status"
+
+    @property
+    def view_results(self) -> str:
+        """Permission to see and download results."""
+        return f"view_{self.permission_name}_results"
