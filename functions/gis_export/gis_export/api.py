@@ -1,0 +1,102 @@
+"""The export plugin's routes and its Lambda entry."""
+
+import os
+from functools import cache
+from typing import Any
+
+from fastapi import Response
+from mangum import Mangum
+
+from gis_export.formats import FORMATS
+from gis_export.models import Defaults, ExportRequest, FormatInfo, Formats
+from gis_export.plan import available_formats, plan
+from gis_export.plugin import PLUGIN
+from terrafusion.deployment import Deployment
+from terrafusion.http import Caller, JobRoutes, create_app
+from terrafusion.http.jobs import StatusDocument
+from terrafusion.jobs.service import JobService, WorkflowDispatcher
+from terrafusion.logs import configure
+from terrafusion.settings import PlatformSettings
+
+
+class ApiSettings(PlatformSettings):
+    """The environment of this function."""
+
+    workflow_arn: str
+
+
+@cache
+def deployment() -> Deployment:
+    """The resources of this deployment."""
+    return Deployment(ApiSettings.read(os.environ), PLUGIN.slug)
+
+
+@cache
+def service() -> JobService:
+    """The plugin's jobs."""
+    here = deployment()
+    dispatcher = WorkflowDispatcher(here.workflows, ApiSettings.read(os.environ).workflow_arn)
+    return JobService(PLUGIN, here.jobs, here.catalogue, dispatcher, here.metrics)
+
+
+app = create_app(PLUGIN.title, PLUGIN.slug)
+jobs = JobRoutes(PLUGIN, deployment, service)
+app.include_router(jobs.router)
+
+
+@app.post("/api/v1/gis-export/run", status_code=202, response_model=StatusDocument, tags=[PLUGIN.slug])
+def run(request: ExportRequest, caller: Caller, response: Response) -> dict[str, Any]:
+    """Ask for an export of a county's layers."""
+    caller.require(PLUGIN.execute)
+    caller.require_county(request.county_id)
+    snapshot = deployment().catalogue.current(request.county_id)
+    accepted = plan(request, snapshot, deployment().catalogue.configuration(request.county_id))
+    job = service().submit(caller, request.county_id, snapshot.version, accepted.document, accepted.export_format.value)
+    return jobs.accepted(job, response)
+
+
+@app.get("/api/v1/gis-export/formats/{county_id}", response_model=Formats, tags=[PLUGIN.slug])
+def formats(county_id: str, caller: Caller) -> Formats:
+    """The formats that a county offers, and what each can hold."""
+    caller.require(PLUGIN.execute)
+    caller.require_county(county_id)
+    deployment().catalogue.current(county_id)
+    offered = available_formats(deployment().catalogue.configuration(county_id))
+    return Formats(county_id=county_id, formats=[_format_info(name) for name in offered])
+
+
+@app.get("/api/v1/gis-export/defaults/{county_id}", response_model=Defaults, tags=[PLUGIN.slug])
+def defaults(county_id: str, caller: Caller) -> Defaults:
+    """What holds when a request does not say, and a county's limits."""
+    caller.require(PLUGIN.execute)
+    caller.require_county(county_id)
+    snapshot = deployment().catalogue.current(county_id)
+    configuration = deployment().catalogue.configuration(county_id)
+    return Defaults(
+        county_id=county_id,
+        dataset_version=snapshot.version,
+        available_formats=[name.value for name in available_formats(configuration)],
+        layers=list(snapshot.map_layers),
+        default_coordinate_system=configuration.gis_export.default_coordinate_system,
+        max_export_area_sq_km=configuration.gis_export.max_export_area_sq_km,
+        default_simplify_tolerance=configuration.gis_export.default_simplify_tolerance,
+        include_attributes_default=configuration.gis_export.include_attributes_default,
+        max_features=configuration.gis_export.max_features,
+    )
+
+
+def _format_info(name: Any) -> FormatInfo:
+    spec = FORMATS[name]
+    return FormatInfo(
+        name=name.value,
+        driver=spec.driver,
+        extension=spec.extension,
+        media_type=spec.media_type,
+        many_layers=spec.many_layers,
+        forced_crs=spec.forced_crs,
+        notes=list(spec.notes),
+    )
+
+
+logger = configure(PLUGIN.slug)
+handler = logger.inject_lambda_context(clear_state=True)(Mangum(app, lifespan="off"))

@@ -1,0 +1,97 @@
+"""Coordinate reference systems by code or WKT; nothing that a caller names is ever opened as a file or an address."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ctypes import byref, c_char_p, c_double, c_void_p
+from dataclasses import dataclass
+
+from gis_export.gdal import TRADITIONAL_AXIS_ORDER, Library, load, take_text
+
+WGS84 = "EPSG:4326"
+_CODE = re.compile(r"(?:EPSG:{1,2}|urn:ogc:def:crs:EPSG:[\d.]*:)?(\d{1,7})", re.IGNORECASE)
+_WKT = re.compile(
+    r"\s*(?:GEOGCS|PROJCS|COMPD_CS|GEOGCRS|GEODCRS|PROJCRS|COMPOUNDCRS|BOUNDCRS|GEOGRAPHICCRS|PROJECTEDCRS)\s*\[",
+    re.IGNORECASE,
+)
+
+
+class UnknownCrs(ValueError):
+    """Nobody knows such a CRS; the text names it and what would do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crs:
+    """A CRS: its code when it has one, WKT2, and its area of use as west, south, east, north in degrees."""
+
+    code: str | None
+    name: str
+    wkt: str
+    is_geographic: bool
+    area_of_use: tuple[float, float, float, float] | None
+
+
+def resolve(text: str) -> Crs:
+    """Look up `EPSG:2927`, `2927`, an OGC URN or WKT.
+
+    Raises
+    ------
+    UnknownCrs
+        For anything else, and for codes that EPSG does not have.
+    """
+    library = load()
+    with library.listening(), reference(library, text) as handle:
+        if not (library.OSRIsGeographic(handle) or library.OSRIsProjected(handle)):
+            raise UnknownCrs(f"'{_short(text)}' is not a CRS for maps: neither geographic nor projected.")
+        authority = library.OSRGetAuthorityName(handle, None)
+        number = library.OSRGetAuthorityCode(handle, None)
+        wkt = c_void_p()
+        library.OSRExportToWktEx(handle, byref(wkt), None)
+        return Crs(
+            code=f"{authority.decode()}:{number.decode()}" if authority and number else None,
+            name=(library.OSRGetName(handle) or b"").decode(),
+            wkt=take_text(library, wkt),
+            is_geographic=bool(library.OSRIsGeographic(handle)),
+            area_of_use=_area_of_use(library, handle),
+        )
+
+
+@contextmanager
+def reference(library: Library, text: str) -> Iterator[int]:
+    """A handle to a CRS, with x east and y north whatever its authority says; see `resolve` for errors."""
+    handle = library.OSRNewSpatialReference(None)
+    try:
+        code = _CODE.fullmatch(text.strip())
+        if code:
+            status = library.OSRImportFromEPSG(handle, int(code[1]))
+        elif _WKT.match(text):
+            status = library.OSRImportFromWkt(handle, byref(c_char_p(text.encode())))
+        else:
+            raise UnknownCrs(f"'{_short(text)}' is not a CRS: give an EPSG code such as EPSG:2927, or WKT.")
+        if status:
+            raise UnknownCrs(f"CRS '{_short(text)}' is not known: give an EPSG code such as EPSG:2927, or WKT.")
+        library.OSRSetAxisMappingStrategy(handle, TRADITIONAL_AXIS_ORDER)
+        yield handle
+    finally:
+        library.OSRDestroySpatialReference(handle)
+
+
+def projjson(text: str) -> str:
+    """A CRS as PROJJSON, as GeoParquet wants it."""
+    library = load()
+    with library.listening(), reference(library, text) as handle:
+        pointer = c_void_p()
+        library.OSRExportToPROJJSON(handle, byref(pointer), None)
+        return take_text(library, pointer)
+
+
+def _area_of_use(library: Library, handle: int) -> tuple[float, float, float, float] | None:
+    bounds = [c_double() for _ in range(4)]
+    if not library.OSRGetAreaOfUse(handle, *(byref(bound) for bound in bounds), None):
+        return None
+    west, south, east, north = (bound.value for bound in bounds)
+    return (west, south, east, north)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else text[:57] + "…"

@@ -1,0 +1,117 @@
+"""The work of an export job: from its plan and the county's snapshot to a file and its document."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from gis_export import gdal
+from gis_export.engine import Cancelled, ExportResult, LayerSource, export
+from gis_export.plan import ExportPlan
+from terrafusion import __version__
+from terrafusion.counties import Catalogue, CountySnapshot
+from terrafusion.errors import FailureReason, JobFailure, NotFound, TerraFusionError
+from terrafusion.jobs.model import Job, timestamp
+from terrafusion.jobs.work import Outcome, Progress, ResultFile, Work
+from terrafusion.metrics import FILE_SIZE_KB, RECORD_COUNT
+from terrafusion.storage import Storage
+
+MANIFEST_VERSION = 1
+
+
+def export_job(catalogue: Catalogue, data: Storage, keep_days: int) -> Work:
+    """Make the function that does a job's work, reading layers straight from the data bucket."""
+
+    def work(job: Job, directory: Path, progress: Progress) -> Outcome:
+        plan = ExportPlan.from_document(job.parameters)
+        try:
+            snapshot = catalogue.snapshot(job.county_id, job.dataset_version)
+        except NotFound as error:
+            raise JobFailure(FailureReason.DATASET_CHANGED, error.message) from error
+        sources = [
+            LayerSource(
+                name, f"/vsis3/{data.bucket}/{catalogue.file_key(job.county_id, snapshot.layers[name], 'data.fgb')}"
+            )
+            for name in plan.layers
+        ]
+        result = _export(plan, sources, directory, f"{job.county_id}_{job.job_id[:8]}", progress)
+        records = sum(layer.record_count for layer in result.layers)
+        return Outcome(
+            message=f"{records:,} features in {len(result.layers)} layer(s) as {plan.export_format}",
+            document=_document(job, plan, snapshot, result, keep_days),
+            file=ResultFile(result.path, result.file_name, result.media_type, "result_file_location"),
+            samples={FILE_SIZE_KB: result.size_bytes / 1024, RECORD_COUNT: records},
+        )
+
+    return work
+
+
+def _export(
+    plan: ExportPlan, sources: list[LayerSource], directory: Path, stem: str, progress: Progress
+) -> ExportResult:
+    """Run the engine; an error raised by `progress` travels around GDAL, which knows only 'stop'."""
+    interruption: list[TerraFusionError] = []
+
+    def tick(fraction: float) -> bool:
+        try:
+            progress(fraction, f"Writing {plan.export_format}")
+        except TerraFusionError as error:
+            interruption.append(error)
+            return False
+        return True
+
+    try:
+        return export(
+            sources,
+            directory,
+            stem,
+            plan.export_format,
+            crs=plan.crs,
+            area=plan.area,
+            attributes=plan.attributes,
+            progress=tick,
+        )
+    except Cancelled:
+        raise interruption[0] from None
+    except gdal.EngineError as error:
+        raise JobFailure(FailureReason.ENGINE_ERROR, str(error)) from error
+
+
+def _document(
+    job: Job, plan: ExportPlan, snapshot: CountySnapshot, result: ExportResult, keep_days: int
+) -> dict[str, Any]:
+    layers = [
+        {
+            "name": layer.name,
+            "record_count": layer.record_count,
+            "geometry_type": layer.geometry_type,
+            "warnings": list(layer.warnings),
+            "field_crosswalk": dict(layer.field_crosswalk),
+        }
+        for layer in result.layers
+    ]
+    return {
+        "result_file_size_kb": round(result.size_bytes / 1024, 1),
+        "result_record_count": sum(layer.record_count for layer in result.layers),
+        "file_expires_at": timestamp(datetime.now(UTC) + timedelta(days=keep_days)),
+        "sha256": result.sha256,
+        "dataset_version": snapshot.version,
+        "layers": layers,
+        "manifest": {
+            "manifest_version": MANIFEST_VERSION,
+            "job_id": job.job_id,
+            "county_id": job.county_id,
+            "request": plan.document,
+            "dataset_version": snapshot.version,
+            "sources": {
+                name: {
+                    "version": snapshot.layers[name].version,
+                    "file": snapshot.layers[name].source.name,
+                    "sha256": snapshot.layers[name].source.sha256,
+                }
+                for name in plan.layers
+            },
+            "coordinate_system": plan.crs,
+            "file": {"name": result.file_name, "bytes": result.size_bytes, "sha256": result.sha256},
+            "software": {"terrafusion": __version__, "gdal": gdal.load().version},
+        },
+    }

@@ -1,0 +1,84 @@
+"""What a client asks of an export, and what the export answers."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+from gis_export.formats import ExportFormat
+
+MAX_LAYERS = 50
+
+
+def _format(value: Any) -> Any:
+    return ExportFormat.parse(value) if isinstance(value, str) else value
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ExportParameters(_Model):
+    """How the file is to be made.
+
+    `coordinate_system` is an EPSG code or WKT; `attributes` the columns to keep, for all layers or by layer.
+    """
+
+    coordinate_system: str | None = Field(default=None, max_length=20_000, examples=["EPSG:4326"])
+    attributes: list[str] | dict[str, list[str]] | None = None
+    include_attributes: bool | None = None
+
+
+class ExportRequest(_Model):
+    """A county's layers, a format, and where and how."""
+
+    county_id: str = Field(min_length=1, max_length=64, examples=["sample"])
+    export_format: Annotated[ExportFormat, BeforeValidator(_format)]
+    layers: list[str] = Field(min_length=1, max_length=MAX_LAYERS, examples=[["parcels"]])
+    area_of_interest: dict[str, Any] | None = Field(
+        default=None,
+        examples=[{"type": "bbox", "coordinates": [-119.31, 46.24, -119.29, 46.26]}],
+        description="A bbox, or a GeoJSON polygon, multipolygon, feature or feature collection; EPSG:4326 unless "
+        "a member `crs` says else.",
+    )
+    parameters: ExportParameters = ExportParameters()
+
+    @field_validator("layers")
+    @classmethod
+    def _each_once(cls, layers: list[str]) -> list[str]:
+        twice = sorted({name for name in layers if layers.count(name) > 1})
+        if twice:
+            raise ValueError(f"named more than once: {', '.join(twice)}")
+        return layers
+
+
+class FormatInfo(_Model):
+    """A format that a county offers."""
+
+    name: str
+    driver: str
+    extension: str
+    media_type: str
+    many_layers: bool
+    forced_crs: str | None
+    notes: list[str]
+
+
+class Formats(_Model):
+    """The formats that a county offers."""
+
+    county_id: str
+    formats: list[FormatInfo]
+
+
+class Defaults(_Model):
+    """What holds for a county's exports when a request does not say."""
+
+    county_id: str
+    dataset_version: str
+    available_formats: list[str]
+    layers: list[str]
+    default_coordinate_system: str
+    max_export_area_sq_km: float
+    default_simplify_tolerance: float
+    include_attributes_default: bool
+    max_features: int | None
