@@ -179,7 +179,12 @@ def _crs_name(value: Mapping[str, Any]) -> str | None:
 def _check_degrees(polygons: Sequence[Polygon]) -> None:
     for polygon in polygons:
         for x, y in polygon[0]:
-            if not (-180 <= x <= 180 and -180 <= y <= 180):
+            if abs(x) <= 90 < abs(y) <= 180:
+                raise AreaError(
+                    "swapped_axes",
+                    f"({x:g}, {y:g}) has its axes swapped, as it seems: GeoJSON wants [longitude, latitude].",
+                )
+            if abs(x) > 180 or abs(y) > 90:
                 raise AreaError(
                     "not_degrees",
                     f"({x:g}, {y:g}) is no longitude and latitude; for projected coordinates give the area a "

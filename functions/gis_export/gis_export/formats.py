@@ -48,13 +48,16 @@ OLD_NAMES: Mapping[str, ExportFormat] = MappingProxyType(
 )
 
 
+BIG_INTEGERS = "64-bit integers become floating point, or text where one is beyond 2^53"
+
+
 @dataclass(frozen=True, slots=True)
 class FormatSpec:
     """A format.
 
     `many_layers`: one file holds several; else several layers are a zip of files. `always_zipped`: one layer alone is
-    several files. `keeps_schema`: the file tells its columns and row count without being read through. `notes`: what
-    the format cannot hold.
+    several files. `holds_64_bits`: integers beyond 2^53 survive as numbers. `keeps_schema`: the file tells its columns
+    and row count without being read through. `notes`: what the format cannot hold.
     """
 
     driver: str
@@ -63,6 +66,7 @@ class FormatSpec:
     layer_options: tuple[str, ...] = ()
     many_layers: bool = False
     always_zipped: bool = False
+    holds_64_bits: bool = True
     keeps_schema: bool = True
     forced_crs: str | None = None
     notes: tuple[str, ...] = ()
@@ -77,10 +81,12 @@ FORMATS: Mapping[ExportFormat, FormatSpec] = MappingProxyType(
             "application/vnd.shp",
             ("ENCODING=UTF-8", "RESIZE=YES", "SPATIAL_INDEX=NO"),
             always_zipped=True,
+            holds_64_bits=False,
             notes=(
                 "names of columns are cut to 10 characters",
                 "text is cut at 254 bytes",
-                "date-times become text, booleans and 64-bit integers numbers",
+                "date-times become text, booleans numbers",
+                BIG_INTEGERS,
                 "a file holds at most 2 GB",
             ),
         ),
@@ -105,18 +111,19 @@ FORMATS: Mapping[ExportFormat, FormatSpec] = MappingProxyType(
             ".kml",
             "application/vnd.google-earth.kml+xml",
             many_layers=True,
+            holds_64_bits=False,
             keeps_schema=False,
             forced_crs="EPSG:4326",
-            notes=("64-bit integers become floating point", "dates and date-times become text"),
+            notes=(BIG_INTEGERS, "dates and date-times become text"),
         ),
         ExportFormat.FILEGDB: FormatSpec(
             "OpenFileGDB",
             ".gdb",
             "application/vnd.esri.filegdb",
-            ("TARGET_ARCGIS_VERSION=ARCGIS_PRO_3_2_OR_LATER",),
             many_layers=True,
             always_zipped=True,
-            notes=("needs ArcGIS Pro 3.2 or later, or GDAL 3.6 or later", "booleans become 16-bit integers"),
+            holds_64_bits=False,
+            notes=(BIG_INTEGERS, "booleans become 16-bit integers"),
         ),
         ExportFormat.GEOPARQUET: FormatSpec(
             "FlatGeobuf", ".parquet", "application/vnd.apache.parquet", ("SPATIAL_INDEX=NO",)

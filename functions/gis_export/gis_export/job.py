@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from gis_export import gdal
-from gis_export.engine import Cancelled, ExportResult, LayerSource, export
+from gis_export.engine import Cancelled, ExportResult, export
 from gis_export.plan import ExportPlan
+from gis_export.selection import LayerSource
 from terrafusion import __version__
-from terrafusion.counties import Catalogue, CountySnapshot
+from terrafusion.counties import Catalogue, CountySnapshot, FieldType, LayerManifest
 from terrafusion.errors import FailureReason, JobFailure, NotFound, TerraFusionError
 from terrafusion.jobs.model import Job, timestamp
 from terrafusion.jobs.work import Outcome, Progress, ResultFile, Work
@@ -16,6 +17,8 @@ from terrafusion.metrics import FILE_SIZE_KB, RECORD_COUNT
 from terrafusion.storage import Storage
 
 MANIFEST_VERSION = 1
+OGR_TYPES = {FieldType.DATE: "Date", FieldType.TIME: "Time"}
+"""Types that FlatGeobuf cannot say, by OGR's names."""
 
 
 def export_job(catalogue: Catalogue, data: Storage, keep_days: int) -> Work:
@@ -43,6 +46,11 @@ def export_job(catalogue: Catalogue, data: Storage, keep_days: int) -> Work:
         )
 
     return work
+
+
+def _source(layer: LayerManifest, data: Storage, key: str) -> LayerSource:
+    types = {field.name: OGR_TYPES[field.type] for field in layer.fields if field.type in OGR_TYPES}
+    return LayerSource(layer.layer, f"/vsis3/{data.bucket}/{key}", types)
 
 
 def _export(

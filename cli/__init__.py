@@ -1,0 +1,1 @@
+"""The `terrafusion` command: what an operator or analyst types instead of curl."""

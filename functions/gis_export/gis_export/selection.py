@@ -1,0 +1,73 @@
+"""What of a layer is exported, as a virtual layer: within an area, and with its dates as dates.
+
+FlatGeobuf has no type for dates or times of day; the county's manifest knows which columns are such. A virtual layer
+also knows its count, so that GDAL reports progress: under a mere filter it would not.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from xml.sax.saxutils import escape, quoteattr
+
+from gis_export.area import Area, in_layer_crs
+from gis_export.gdal import Library, dataset
+
+NO_SUBTYPE = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSource:
+    """A layer of a county: a FlatGeobuf, as a local path or `/vsis3/bucket/key`.
+
+    `types` names the columns that are of another type than the file can say: `Date` or `Time`.
+    """
+
+    name: str
+    path: str
+    types: Mapping[str, str] = MappingProxyType({})
+
+
+def selection(library: Library, source: LayerSource, area: Area | None) -> str:
+    """What GDAL is to open: the file itself where all of it is wanted as it is, else a virtual layer.
+
+    Raises
+    ------
+    EngineError
+        When the file cannot be read.
+    """
+    if area is None and not source.types:
+        return source.path
+    with library.listening() as heard, dataset(library, source.path, heard) as opened:
+        layer = library.GDALDatasetGetLayer(opened, 0)
+        head = f"<SrcDataSource>{escape(source.path)}</SrcDataSource>"
+        head += f"<SrcLayer>{escape(library.OGR_L_GetName(layer).decode())}</SrcLayer>"
+        region = f"<SrcRegion>{in_layer_crs(library, area, layer)}</SrcRegion>" if area else ""
+        fields = "".join(_fields(library, layer, source.types))
+        count = int(library.OGR_L_GetFeatureCount(layer, 1))
+    if area:
+        with library.listening() as heard, dataset(library, _virtual(source, head + region), heard) as opened:
+            count = int(library.OGR_L_GetFeatureCount(library.GDALDatasetGetLayer(opened, 0), 1))
+    return _virtual(source, f"{head}{region}<FeatureCount>{count}</FeatureCount>{fields}")
+
+
+def _virtual(source: LayerSource, content: str) -> str:
+    layer = f"<OGRVRTLayer name={quoteattr(source.name)}>{content}</OGRVRTLayer>"
+    return f"<OGRVRTDataSource>{layer}</OGRVRTDataSource>"
+
+
+def _fields(library: Library, layer: int, types: Mapping[str, str]) -> list[str]:
+    """All columns in order, each with its type, as a virtual layer that names one must name all."""
+    definition = library.OGR_L_GetLayerDefn(layer)
+    written = []
+    for index in range(library.OGR_FD_GetFieldCount(definition)):
+        field = library.OGR_FD_GetFieldDefn(definition, index)
+        name = library.OGR_Fld_GetNameRef(field).decode()
+        own_type = library.OGR_GetFieldTypeName(library.OGR_Fld_GetType(field)).decode()
+        subtype = library.OGR_Fld_GetSubType(field)
+        attributes = [f"name={quoteattr(name)}", f"src={quoteattr(name)}", f'type="{types.get(name, own_type)}"']
+        if subtype != NO_SUBTYPE:
+            attributes.append(f'subtype="{library.OGR_GetFieldSubTypeName(subtype).decode()}"')
+        if width := library.OGR_Fld_GetWidth(field):
+            attributes.append(f'width="{width}"')
+        written.append(f"<Field {' '.join(attributes)}/>")
+    return written

@@ -1,0 +1,1 @@
+"""The local cloud: everything in template.yaml on one machine, never deployed."""
