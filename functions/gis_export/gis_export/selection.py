@@ -5,8 +5,7 @@ also knows its count, so that GDAL reports progress: under a mere filter it woul
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from xml.sax.saxutils import escape, quoteattr
 
 from gis_export.area import Area, in_layer_crs
@@ -24,7 +23,7 @@ class LayerSource:
 
     name: str
     path: str
-    types: Mapping[str, str] = MappingProxyType({})
+    types: Mapping[str, str] = field(default_factory=dict)
 
 
 def selection(library: Library, source: LayerSource, area: Area | None) -> str:
@@ -60,14 +59,14 @@ def _fields(library: Library, layer: int, types: Mapping[str, str]) -> list[str]
     definition = library.OGR_L_GetLayerDefn(layer)
     written = []
     for index in range(library.OGR_FD_GetFieldCount(definition)):
-        field = library.OGR_FD_GetFieldDefn(definition, index)
-        name = library.OGR_Fld_GetNameRef(field).decode()
-        own_type = library.OGR_GetFieldTypeName(library.OGR_Fld_GetType(field)).decode()
-        subtype = library.OGR_Fld_GetSubType(field)
+        column = library.OGR_FD_GetFieldDefn(definition, index)
+        name = library.OGR_Fld_GetNameRef(column).decode()
+        own_type = library.OGR_GetFieldTypeName(library.OGR_Fld_GetType(column)).decode()
+        subtype = library.OGR_Fld_GetSubType(column)
         attributes = [f"name={quoteattr(name)}", f"src={quoteattr(name)}", f'type="{types.get(name, own_type)}"']
         if subtype != NO_SUBTYPE:
             attributes.append(f'subtype="{library.OGR_GetFieldSubTypeName(subtype).decode()}"')
-        if width := library.OGR_Fld_GetWidth(field):
+        if width := library.OGR_Fld_GetWidth(column):
             attributes.append(f'width="{width}"')
         written.append(f"<Field {' '.join(attributes)}/>")
     return written

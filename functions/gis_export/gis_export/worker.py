@@ -1,4 +1,4 @@
-"""The export plugin's Step Functions entries: `handler` works on a job, `close_crashed` ends what a dead one left."""
+"""The export plugin's Step Functions entry."""
 
 import os
 from functools import cache
@@ -21,27 +21,13 @@ def deployment() -> Deployment:
     return Deployment(PlatformSettings.read(os.environ), PLUGIN.slug)
 
 
-@cache
-def worker() -> Worker:
-    """What runs the plugin's jobs."""
-    here = deployment()
-    return Worker(PLUGIN, here.jobs, here.results, here.metrics)
-
-
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], context: Any) -> dict[str, str]:
     """Work on `{"job_id", "attempt"}`."""
     logger.append_keys(job_id=event["job_id"])
-    settings = deployment().settings
-    gdal.load().configure_s3(settings.aws_endpoint_url, settings.aws_region)
-    work = export_job(deployment().catalogue, deployment().data, settings.result_days)
-    status = worker().run(event["job_id"], event["attempt"], context, work)
-    return {"job_id": event["job_id"], "status": status}
-
-
-@logger.inject_lambda_context(clear_state=True)
-def close_crashed(event: dict[str, Any], _context: Any) -> dict[str, str]:
-    """End the job of `{"job_id", "error"}`, whose worker could not."""
-    logger.append_keys(job_id=event["job_id"])
-    status = worker().close_crashed(event["job_id"], event["error"])
+    here = deployment()
+    gdal.load().configure_s3(here.settings.aws_endpoint_url, here.settings.aws_region)
+    work = export_job(here.catalogue, here.data, here.settings.result_days)
+    worker = Worker(PLUGIN, here.jobs, here.results, here.metrics)
+    status = worker.run(event["job_id"], event["attempt"], context, work)
     return {"job_id": event["job_id"], "status": status}

@@ -1,0 +1,39 @@
+"""What all rings of tests share: plugins on the path, the real counties when they are at hand."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+
+for package in sorted(ROOT.glob("functions/*")):
+    sys.path.insert(0, str(package))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("terrafusion")
+    group.addoption("--api", help="base URL of the deployment to test; default: a local cloud of the suite's own")
+    group.addoption("--token-command", help="prints a token; {role} and {county} are filled in")
+    group.addoption("--county", default="sample", help="a county that holds what the sample county holds")
+
+
+def real_data(name: str) -> Path:
+    """A file of real county data that lies beside the checkout; skips where it does not."""
+    path = SHARED / "data" / name
+    if not path.exists():
+        pytest.skip(f"the real county file {name} is not beside this checkout (../shared/data)")
+    return path
+
+
+@pytest.fixture(scope="session")
+def cambridge() -> Path:
+    """13,116 parcels of Cambridge, Massachusetts, with 37 invalid polygons and 80 duplicate keys."""
+    return real_data("cambridge_ma_parcels.gpkg")
+
+
+@pytest.fixture(scope="session")
+def lucas_sales() -> Path:
+    """25,357 house sales of Lucas County, Ohio."""
+    return real_data("lucas_oh_sales.csv")

@@ -1,0 +1,74 @@
+"""The system from outside, over HTTP.
+
+Without options the suite starts a local cloud of its own. Against another deployment::
+
+    pytest tests/e2e --api https://… --token-command 'my-issuer --role {role} --county {county}' --county my_county
+
+The county must hold what the sample county holds. Tests that reach into processes or restart the cloud skip there.
+"""
+
+import shlex
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.support import PARCELS, Client, LocalCloud, load_sample, terrafusion
+
+
+@pytest.fixture(scope="session")
+def cloud(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    """The suite's own local cloud, with the sample county in two counties."""
+    if request.config.getoption("--api"):
+        pytest.skip("reaches into the local cloud's processes; --api names another deployment")
+    folder = tmp_path_factory.mktemp("cloud")
+    terrafusion("sample", "--parcels", str(PARCELS), "--output", str(folder / "files"))
+    here = LocalCloud(folder / "state")
+    here.start()
+    load_sample(here, "sample", folder / "files")
+    load_sample(here, "elsewhere", folder / "files")
+    yield here
+    here.stop()
+
+
+@pytest.fixture(scope="session")
+def sample_files(cloud: LocalCloud) -> Path:
+    """The files that the sample county was loaded from."""
+    return cloud.state.parent / "files"
+
+
+@pytest.fixture(scope="session")
+def county(request: pytest.FixtureRequest) -> str:
+    return str(request.config.getoption("--county"))
+
+
+@pytest.fixture(scope="session")
+def as_role(request: pytest.FixtureRequest, county: str) -> Callable[..., Client]:
+    """Make a client of a role and county: `as_role("GISStaff")`."""
+    made: dict[tuple[str, str], Client] = {}
+    address = request.config.getoption("--api")
+    token_command = request.config.getoption("--token-command")
+    local = None if address else request.getfixturevalue("cloud")
+
+    def token(role: str, of: str) -> str:
+        if local is not None:
+            return str(local.token(role, of))
+        words = shlex.split(token_command.format(role=role, county=of))
+        return subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+
+    def make(role: str, of: str = county) -> Client:
+        if (role, of) not in made:
+            base = address or local.url  # type: ignore[union-attr]
+            headers = {"authorization": f"Bearer {token(role, of)}"}
+            made[role, of] = Client(httpx.Client(base_url=base, headers=headers, timeout=60), of)
+        return made[role, of]
+
+    return make
+
+
+@pytest.fixture
+def gis(as_role: Callable[..., Client]) -> Client:
+    """A GIS analyst of the county."""
+    return as_role("GISStaff")

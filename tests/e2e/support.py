@@ -1,0 +1,174 @@
+"""What the end-to-end tests stand on: a local cloud in a process of its own, and clients with tokens."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+PARCELS = 1_500
+READY_SECONDS = 60
+JOB_SECONDS = 120
+TERMINAL = {"COMPLETED", "FAILED", "CANCELLED"}
+COMMAND = [str(Path(sys.executable).with_name("terrafusion"))]
+
+
+def terrafusion(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run the command as a person would."""
+    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=300)
+    if check and done.returncode != 0:
+        raise AssertionError(f"terrafusion {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr}")
+    return done
+
+
+class LocalCloud:
+    """A local cloud in a process of its own."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with (self.state.parent / f"{self.state.name}.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*COMMAND, "up", "--port", "0", "--quiet", "--state", str(self.state)], stdout=log, stderr=log
+            )
+        deadline = time.monotonic() + READY_SECONDS
+        while not (self.state / "run.json").exists() or self.run["pid"] != self._process.pid:
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"the cloud did not start:\n{self.log}")
+            time.sleep(0.05)
+
+    @property
+    def run(self) -> dict[str, Any]:
+        return dict(json.loads((self.state / "run.json").read_text()))
+
+    @property
+    def url(self) -> str:
+        return str(self.run["url"])
+
+    @property
+    def log(self) -> str:
+        return (self.state.parent / f"{self.state.name}.log").read_text()
+
+    def token(self, role: str, county: str) -> str:
+        return terrafusion("token", "--role", role, "--county", county, "--state", str(self.state)).stdout.strip()
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        assert self._process is not None
+        self._process.send_signal(how)
+        return self._process.wait(timeout=30)
+
+    def workers(self, function: str) -> list[int]:
+        """Process ids of a function's slots."""
+        return [pid for pid in _processes() if _environment(pid).get("AWS_LAMBDA_FUNCTION_NAME") == function]
+
+    def processes(self) -> list[int]:
+        """Every process that works for this cloud."""
+        return [pid for pid in _processes() if str(self.state) in " ".join(_environment(pid).values())]
+
+
+def _processes() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def _environment(pid: int) -> dict[str, str]:
+    try:
+        text = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace")
+    except OSError:
+        return {}
+    return dict(pair.partition("=")[::2] for pair in text.split("\0") if "=" in pair)
+
+
+@dataclass(frozen=True)
+class Client:
+    """Somebody with a token."""
+
+    http: httpx.Client
+    county: str
+
+    @property
+    def address(self) -> str:
+        """The base URL, for requests that go without the token."""
+        return str(self.http.base_url).rstrip("/")
+
+    def get(self, path: str, **query: Any) -> httpx.Response:
+        return self.http.get(f"/api/v1{path}", params=query)
+
+    def post(self, path: str, body: Any = None, **options: Any) -> httpx.Response:
+        return (
+            self.http.post(f"/api/v1{path}", json=body, **options)
+            if body is not None
+            else self.http.post(f"/api/v1{path}", **options)
+        )
+
+    def submit(
+        self, export_format: str = "GPKG", layers: tuple[str, ...] = ("parcels",), **more: Any
+    ) -> dict[str, Any]:
+        body = {"county_id": self.county, "export_format": export_format, "layers": list(layers), **more}
+        response = self.post("/gis-export/run", body)
+        assert response.status_code == 202, response.text
+        return dict(response.json())
+
+    def wait(self, job: dict[str, Any]) -> dict[str, Any]:
+        deadline = time.monotonic() + JOB_SECONDS
+        while time.monotonic() < deadline:
+            response = self.get(f"/gis-export/status/{job['job_id']}")
+            assert response.status_code == 200, response.text
+            if response.json()["status"] in TERMINAL:
+                return dict(response.json())
+            time.sleep(0.1)
+        raise AssertionError(f"job {job['job_id']} did not end: {response.text}")
+
+    def result(self, job: dict[str, Any]) -> dict[str, Any]:
+        last = self.wait(job)
+        assert last["status"] == "COMPLETED", last
+        return dict(self.get(f"/gis-export/results/{job['job_id']}").json()["result"])
+
+    def fetch(self, job: dict[str, Any], folder: Path) -> Path:
+        """Wait for a job and download its file."""
+        result = self.result(job)
+        response = httpx.get(result["download_url"], timeout=60)
+        assert response.status_code == 200, response.text
+        path = folder / result["result_file_location"].rsplit("/", 1)[1]
+        path.write_bytes(response.content)
+        return path
+
+    def export(self, folder: Path, export_format: str, layers: tuple[str, ...] = ("parcels",), **more: Any) -> Path:
+        return self.fetch(self.submit(export_format, layers, **more), folder)
+
+
+def load_sample(cloud: LocalCloud, county: str, files: Path) -> None:
+    for layer in ("parcels", "zoning", "neighborhoods", "roads"):
+        key = ["--key", "property_id"] if layer == "parcels" else []
+        terrafusion("load", county, layer, str(files / "sample_county.gpkg"), *key, "--state", str(cloud.state))
+    for layer, key_column in (("properties", "property_id"), ("sales", "sale_id")):
+        terrafusion(
+            "load", county, layer, str(files / f"{layer}.csv"), "--key", key_column, "--state", str(cloud.state)
+        )
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 30) -> Any:
+    """Poll until the condition holds; gives what it gave."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"did not come true within {seconds} s")
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]

@@ -1,0 +1,185 @@
+"""Jobs in the table: legal changes happen once, all others not at all."""
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from terrafusion.errors import Conflict, InvalidRequest, JobSuperseded, NotFound
+from terrafusion.jobs import Job, JobStatus, JobStore
+from terrafusion.jobs.model import TERMINAL, now
+
+
+def make(county: str = "a", plugin: str = "gis-export", **changes: Any) -> Job:
+    moment = now()
+    values = {
+        "job_id": str(uuid.uuid4()),
+        "plugin": plugin,
+        "county_id": county,
+        "status": JobStatus.PENDING,
+        "message": "Waiting",
+        "parameters": {"box": [-119.25, 46.5]},
+        "requested_by": "ada",
+        "dataset_version": "v1",
+        "created_at": moment,
+        "updated_at": moment,
+        "type_label": "GPKG",
+    }
+    return Job.model_validate({**values, **changes})
+
+
+@pytest.fixture
+def job(store: JobStore) -> Job:
+    """A job that waits."""
+    job = make()
+    store.create(job)
+    return job
+
+
+def test_a_job_is_read_as_it_was_written(store: JobStore, job: Job) -> None:
+    assert store.get(job.job_id) == job
+
+
+def test_parameters_too_large_for_an_item_are_kept_whole(store: JobStore) -> None:
+    large = make(parameters={"ring": [[i / 7, -i / 3] for i in range(30_000)]})
+
+    store.create(large)
+
+    assert store.get(large.job_id) == large
+    assert store.claim(large.job_id, "1") is not None
+
+
+def test_an_id_serves_once(store: JobStore, job: Job) -> None:
+    with pytest.raises(Conflict):
+        store.create(job)
+
+
+def test_an_unknown_job_is_not_found(store: JobStore) -> None:
+    with pytest.raises(NotFound):
+        store.get(str(uuid.uuid4()))
+    assert store.claim(str(uuid.uuid4()), "1") is None
+    assert store.close(str(uuid.uuid4()), JobStatus.CANCELLED, "") is None
+
+
+def test_a_job_whose_time_is_over_is_gone_though_the_table_still_has_it(store: JobStore) -> None:
+    old = make(county="old", created_at=now() - timedelta(days=8))
+
+    store.create(old)
+
+    with pytest.raises(NotFound):
+        store.get(old.job_id)
+    assert store.page("gis-export", ["old"]).jobs == ()
+
+
+def test_a_later_attempt_takes_over_and_the_earlier_one_can_do_nothing_more(store: JobStore, job: Job) -> None:
+    first, second = "2026-01-01T00:00:00Z#0", "2026-01-01T00:00:00Z#1"
+    assert store.claim(job.job_id, first) is not None
+    assert store.claim(job.job_id, first) is None, "a duplicate of the same attempt"
+
+    assert store.claim(job.job_id, second) is not None
+
+    for late in (
+        lambda: store.report(job.job_id, first, 50, ""),
+        lambda: store.complete(job.job_id, first, "key", ""),
+        lambda: store.fail_attempt(job.job_id, first, "engine_error", ""),
+    ):
+        with pytest.raises(JobSuperseded):
+            late()
+    assert store.claim(job.job_id, first) is None
+    store.report(job.job_id, second, 50, "half")
+    assert store.complete(job.job_id, second, "key", "done").status is JobStatus.COMPLETED
+
+
+def test_the_clock_of_a_job_starts_with_its_first_claim(store: JobStore, job: Job) -> None:
+    first = store.claim(job.job_id, "1")
+    second = store.claim(job.job_id, "2")
+
+    assert first is not None
+    assert second is not None
+    assert first.started_at == second.started_at is not None
+
+
+@pytest.mark.parametrize("end", sorted(TERMINAL))
+def test_nothing_follows_an_end(store: JobStore, job: Job, end: JobStatus) -> None:
+    store.claim(job.job_id, "1")
+    if end is JobStatus.COMPLETED:
+        store.complete(job.job_id, "1", "key", "done")
+    else:
+        store.close(job.job_id, end, "over", "timeout")
+    ended = store.get(job.job_id)
+    assert ended.completed_at is not None
+
+    assert store.claim(job.job_id, "2") is None
+    assert store.close(job.job_id, JobStatus.FAILED, "again", "timeout") is None
+    assert store.close(job.job_id, JobStatus.CANCELLED, "again") is None
+    with pytest.raises(JobSuperseded):
+        store.complete(job.job_id, "1", "other", "again")
+
+    assert store.get(job.job_id) == ended
+
+
+def test_of_many_that_end_a_job_one_does(store: JobStore) -> None:
+    """Cancelling and completing at once: one outcome each, in a hundred races."""
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(100):
+            job = make()
+            store.create(job)
+            store.claim(job.job_id, "1")
+            outcomes = [pool.submit(store.close, job.job_id, JobStatus.CANCELLED, "cancelled") for _ in range(4)] + [
+                pool.submit(_complete, store, job.job_id) for _ in range(4)
+            ]
+            assert sum(outcome.result() is not None for outcome in outcomes) == 1
+
+
+def _complete(store: JobStore, job_id: str) -> Job | None:
+    try:
+        return store.complete(job_id, "1", "key", "done")
+    except JobSuperseded:
+        return None
+
+
+def test_pages_join_to_the_whole_list_of_several_counties(store: JobStore) -> None:
+    start = datetime(2099, 1, 1, tzinfo=UTC)
+    made = [make(county="bc"[i % 2], created_at=start + timedelta(seconds=i // 3)) for i in range(25)]
+    for job in made:
+        store.create(job)
+    store.create(make(county="d", created_at=start))
+    store.create(make(county="b", plugin="valuation", created_at=start))
+
+    seen: list[Job] = []
+    cursor = None
+    while True:
+        page = store.page("gis-export", ["b", "c"], limit=4, cursor=cursor)
+        seen += page.jobs
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+
+    assert [job.job_id for job in seen] == [
+        job.job_id for job in sorted(made, key=lambda j: (j.created_at, j.job_id), reverse=True)
+    ]
+
+
+def test_pages_are_filtered_by_state_and_time(store: JobStore) -> None:
+    start = datetime(2099, 1, 1, tzinfo=UTC)
+    made = [make(county="f", created_at=start + timedelta(seconds=i)) for i in range(6)]
+    for job in made:
+        store.create(job)
+    store.close(made[1].job_id, JobStatus.CANCELLED, "")
+    store.close(made[4].job_id, JobStatus.CANCELLED, "")
+
+    def ids(**filters: Any) -> list[str]:
+        return [job.job_id for job in store.page("gis-export", ["f"], **filters).jobs]
+
+    assert ids(status=JobStatus.CANCELLED) == [made[4].job_id, made[1].job_id]
+    assert ids(created_after=made[3].created_at) == [made[5].job_id, made[4].job_id]
+    assert ids(created_after=made[5].created_at) == []
+    assert ids(status=JobStatus.CANCELLED, limit=1) == [made[4].job_id]
+
+
+@pytest.mark.parametrize("cursor", ["x", "%%%", "bm9uc2Vuc2U", "é"])
+def test_a_cursor_that_is_none_is_refused(store: JobStore, cursor: str) -> None:
+    with pytest.raises(InvalidRequest):
+        store.page("gis-export", ["a"], cursor=cursor)
