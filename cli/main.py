@@ -2,7 +2,6 @@
 
 import sys
 
-import click
 import typer
 
 from cli import cloud, counties, exports, jobs
@@ -37,13 +36,7 @@ for command in (
 def main() -> None:
     """Run the command line; exit status 0 done, 1 it failed, 2 bad usage."""
     try:
-        status = app(standalone_mode=False)
+        app()
     except CommandFailure as failure:
         errors.print(f"[red]terrafusion:[/red] {failure}", soft_wrap=True, highlight=False)
         sys.exit(failure.status)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
-    except (KeyboardInterrupt, click.Abort):
-        sys.exit(130)
-    sys.exit(status if isinstance(status, int) else 0)

@@ -76,7 +76,7 @@ def load_yaml(path: Path) -> dict[str, Any]:
     """
     try:
         with path.open(encoding="utf-8") as file:
-            document = yaml.load(file, _Loader)  # noqa: S506  a SafeLoader
+            document = _Loader(file).get_single_data()
     except OSError as error:
         raise TemplateError(f"{path}: {error.strerror}") from error
     except yaml.YAMLError as error:

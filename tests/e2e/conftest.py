@@ -45,7 +45,7 @@ def county(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def as_role(request: pytest.FixtureRequest, county: str) -> Callable[..., Client]:
+def as_role(request: pytest.FixtureRequest, county: str) -> Iterator[Callable[..., Client]]:
     """Make a client of a role and county: `as_role("GISStaff")`."""
     made: dict[tuple[str, str], Client] = {}
     address = request.config.getoption("--api")
@@ -65,7 +65,9 @@ def as_role(request: pytest.FixtureRequest, county: str) -> Callable[..., Client
             made[role, of] = Client(httpx.Client(base_url=base, headers=headers, timeout=60), of)
         return made[role, of]
 
-    return make
+    yield make
+    for client in made.values():
+        client.http.close()
 
 
 @pytest.fixture

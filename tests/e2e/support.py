@@ -61,6 +61,10 @@ class LocalCloud:
     def token(self, role: str, county: str) -> str:
         return terrafusion("token", "--role", role, "--county", county, "--state", str(self.state)).stdout.strip()
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         assert self._process is not None
         self._process.send_signal(how)
@@ -145,14 +149,16 @@ class Client:
         return self.fetch(self.submit(export_format, layers, **more), folder)
 
 
-def load_sample(cloud: LocalCloud, county: str, files: Path) -> None:
-    for layer in ("parcels", "zoning", "neighborhoods", "roads"):
-        key = ["--key", "property_id"] if layer == "parcels" else []
-        terrafusion("load", county, layer, str(files / "sample_county.gpkg"), *key, "--state", str(cloud.state))
-    for layer, key_column in (("properties", "property_id"), ("sales", "sale_id")):
-        terrafusion(
-            "load", county, layer, str(files / f"{layer}.csv"), "--key", key_column, "--state", str(cloud.state)
-        )
+SAMPLE_LAYERS = ("parcels", "zoning", "neighborhoods", "roads", "properties", "sales")
+KEYS = {"parcels": "property_id", "properties": "property_id", "sales": "sale_id"}
+
+
+def load_sample(cloud: LocalCloud, county: str, files: Path, layers: tuple[str, ...] = SAMPLE_LAYERS) -> None:
+    """Load the sample county's files."""
+    for layer in layers:
+        file = files / (f"{layer}.csv" if layer in {"properties", "sales"} else "sample_county.gpkg")
+        key = ["--key", KEYS[layer]] if layer in KEYS else []
+        terrafusion("load", county, layer, str(file), *key, "--state", str(cloud.state))
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = 30) -> Any:

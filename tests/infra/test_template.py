@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local.template import load_yaml
 
+from local.template import load_yaml
 from tests.conftest import ROOT
 
 TEMPLATE = load_yaml(ROOT / "template.yaml")

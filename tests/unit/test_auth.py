@@ -55,5 +55,5 @@ def test_only_own_counties_are_open() -> None:
 
 
 def test_a_missing_permission_is_said_in_the_contract_s_words() -> None:
-    with pytest.raises(Forbidden, match="^Insufficient permissions$"):
+    with pytest.raises(Forbidden, match=r"^Insufficient permissions$"):
         someone(Role.AUDITOR).require("execute_gis_export")

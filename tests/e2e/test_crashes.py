@@ -1,0 +1,164 @@
+"""What must hold when processes die: no job stuck, none lost, nothing half-written served, nothing left running."""
+
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.e2e.support import TERMINAL, Client, LocalCloud, is_alive, load_sample, terrafusion, wait_until
+
+WORKER = "GisExportWorkerFunction"
+
+
+Connect = Callable[[LocalCloud], Client]
+
+
+@pytest.fixture(scope="module")
+def loaded_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state of a cloud with a county whose export takes some seconds."""
+    folder = tmp_path_factory.mktemp("large")
+    terrafusion("sample", "--parcels", "20000", "--output", str(folder / "files"))
+    here = LocalCloud(folder / "state")
+    here.start()
+    load_sample(here, "sample", folder / "files", ("parcels", "zoning", "roads"))
+    here.stop()
+    return here.state
+
+
+@pytest.fixture
+def own_cloud(tmp_path: Path, loaded_state: Path) -> Iterator[LocalCloud]:
+    """A cloud that a test may mistreat."""
+    here = LocalCloud(Path(shutil.copytree(loaded_state, tmp_path / "state")))
+    here.start()
+    yield here
+    if here.is_running:
+        here.stop()
+
+
+@pytest.fixture
+def connect() -> Iterator[Connect]:
+    """Makes clients of a cloud, as a GIS analyst."""
+    with ExitStack() as clients:
+
+        def make(cloud: LocalCloud) -> Client:
+            headers = {"authorization": f"Bearer {cloud.token('GISStaff', 'sample')}"}
+            return Client(
+                clients.enter_context(httpx.Client(base_url=cloud.url, headers=headers, timeout=60)), "sample"
+            )
+
+        yield make
+
+
+def running(client: Client, cloud: LocalCloud) -> tuple[dict[str, str], int]:
+    """A job in the middle of its export, and the process that works on it, which is held there."""
+    job = client.submit("KML", ("parcels", "zoning", "roads"))
+    wait_until(lambda: client.get(f"/gis-export/status/{job['job_id']}").json()["status"] == "RUNNING")
+    (worker,) = wait_until(lambda: cloud.workers(WORKER))
+    os.kill(worker, signal.SIGSTOP)
+    return job, worker
+
+
+def test_a_worker_killed_in_the_middle_is_followed_by_another(
+    own_cloud: LocalCloud, connect: Connect, tmp_path: Path
+) -> None:
+    client = connect(own_cloud)
+    job, worker = running(client, own_cloud)
+    held = client.get(f"/gis-export/status/{job['job_id']}").json()
+    assert held["status"] == "RUNNING"
+    assert client.get(f"/gis-export/download/{job['job_id']}").status_code == 409
+
+    os.kill(worker, signal.SIGKILL)
+
+    path = client.fetch(job, tmp_path)
+    assert path.read_bytes().rstrip().endswith(b"</kml>")
+    done = client.wait(job)
+    assert (done["status"], done["failure_reason"]) == ("COMPLETED", None)
+
+
+def test_a_worker_that_dies_every_time_fails_the_job_with_a_reason(own_cloud: LocalCloud, connect: Connect) -> None:
+    client = connect(own_cloud)
+    job, worker = running(client, own_cloud)
+
+    deadline = time.monotonic() + 60
+    while (last := client.get(f"/gis-export/status/{job['job_id']}").json())["status"] not in TERMINAL:
+        assert time.monotonic() < deadline
+        for pid in own_cloud.workers(WORKER):
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(0.05)
+
+    assert (last["status"], last["failure_reason"]) == ("FAILED", "worker_crashed")
+    assert client.get(f"/gis-export/results/{job['job_id']}").json()["result"] is None
+    assert client.get(f"/gis-export/download/{job['job_id']}").status_code == 409
+    text = httpx.get(f"{own_cloud.url}/metrics").text
+    assert (
+        'gis_export_jobs_failed_total{county_id="sample",export_format="KML",failure_reason="worker_crashed"} 1.0'
+        in text
+    )
+    assert worker not in own_cloud.processes()
+
+
+def test_after_a_restart_all_is_as_it_was_and_unfinished_jobs_run_on(
+    own_cloud: LocalCloud, connect: Connect, tmp_path: Path
+) -> None:
+    client = connect(own_cloud)
+    finished = client.submit("FlatGeobuf", ("roads",))
+    result = client.result(finished)
+    layers = client.get("/counties/sample").json()["layers"]
+    unfinished, worker = running(client, own_cloud)
+    waiting = [client.submit("GeoJSON", ("zoning",)) for _ in range(4)]
+    processes = own_cloud.processes()
+    assert worker in processes
+
+    os.kill(worker, signal.SIGCONT)
+    assert own_cloud.stop(signal.SIGINT) == 0
+    assert not [pid for pid in processes if is_alive(pid)]
+    own_cloud.start()
+
+    again = connect(own_cloud)
+    assert again.get("/counties/sample").json()["layers"] == layers
+    assert again.result(finished)["sha256"] == result["sha256"]
+    if httpx.URL(result["download_url"]).port == httpx.URL(str(own_cloud.run["aws_url"])).port:
+        assert httpx.get(result["download_url"]).status_code == 200
+    for job in (unfinished, *waiting):
+        assert again.wait(job)["status"] == "COMPLETED"
+    assert again.fetch(unfinished, tmp_path).stat().st_size > 1_000_000
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_however_the_cloud_ends_no_process_stays_and_it_starts_again(
+    own_cloud: LocalCloud, connect: Connect, how: signal.Signals
+) -> None:
+    client = connect(own_cloud)
+    jobs = [client.submit("GeoJSON", ("parcels",)) for _ in range(3)]
+    wait_until(lambda: own_cloud.workers(WORKER))
+    processes = own_cloud.processes()
+
+    own_cloud.stop(how)
+
+    wait_until(lambda: not [pid for pid in processes if is_alive(pid)])
+    own_cloud.start()
+    again = connect(own_cloud)
+    assert {again.wait(job)["status"] for job in jobs} == {"COMPLETED"}
+    listed = {item["job_id"] for item in again.get("/gis-export/list").json()["items"]}
+    assert listed == {job["job_id"] for job in jobs}
+
+
+def test_a_second_cloud_on_the_same_folder_or_port_says_so(
+    own_cloud: LocalCloud, connect: Connect, tmp_path: Path
+) -> None:
+    port = str(httpx.URL(own_cloud.url).port)
+
+    same_state = terrafusion("up", "--port", "0", "--state", str(own_cloud.state), check=False)
+    same_port = terrafusion("up", "--port", port, "--state", str(tmp_path / "other"), check=False)
+
+    assert (same_state.returncode, same_port.returncode) == (1, 1)
+    assert str(own_cloud.run["pid"]) in same_state.stderr
+    assert port in same_port.stderr
+    assert "--port" in same_port.stderr
+    assert connect(own_cloud).get("/counties").status_code == 200
