@@ -28,7 +28,7 @@ def cloud(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     here = LocalCloud(folder / "state")
     here.start()
     load_sample(here, "sample", folder / "files")
-    load_sample(here, "elsewhere", folder / "files")
+    load_sample(here, "elsewhere", folder / "files", ("parcels",))
     yield here
     here.stop()
 

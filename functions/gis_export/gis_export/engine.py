@@ -13,15 +13,12 @@ from gis_export.area import Area
 from gis_export.formats import FORMATS, ZIP_MEDIA_TYPE, ExportFormat
 from gis_export.gdal import EngineError, Library, Messages, ProgressFunction, dataset, load, strings
 from gis_export.geoparquet import write_geoparquet
-from gis_export.selection import LayerSource, selection
+from gis_export.selection import LayerSource, big_integers, selection
 
 Progress = Callable[[float], bool]
 
 AREA_READ_BYTES = 1_048_576
 """Chunk of a remote read under an area: few large reads, not many small ones. Whole layers do best with 16 kB."""
-
-INTEGER_64 = 12  # OFTInteger64
-EXACT = 2**53  # integers up to here are exact as floating point
 
 MULTI_TYPES = {1: 4, 2: 5, 3: 6}
 """Point, line and polygon, and what they are promoted to, as OGC type numbers."""
@@ -162,14 +159,19 @@ class _Writer:
         self, source: LayerSource, path: Path, target: "_Target", start: float, share: float
     ) -> "_Written":
         library = self._library
+        big: list[str] = []
         what = selection(library, source, self._area)
+        if not self._spec.holds_64_bits:
+            big = big_integers(library, what, None if self._attributes is None else self._attributes[source.name])
+            if big:
+                as_text = LayerSource(source.name, source.path, {**source.types, **dict.fromkeys(big, "String")})
+                what = selection(library, as_text, self._area)
         with library.listening() as heard, dataset(library, what, heard) as opened:
             layer = library.GDALDatasetGetLayer(opened, 0)
             count = int(library.OGR_L_GetFeatureCount(layer, 1))
             names = _field_names(library, layer)
             kept = names if self._attributes is None else self._attributes[source.name]
-            big = [] if self._spec.holds_64_bits else _big_integers(library, layer, kept)
-            arguments = self._arguments(source.name, kept, big, more=target.is_open)
+            arguments = self._arguments(source.name, kept, more=target.is_open)
             try:
                 target.translate(path, opened, arguments, self._callback(start, share), heard)
             except EngineError:
@@ -179,7 +181,7 @@ class _Writer:
             geometry_type = _geometry_type(library, layer)
             warnings = heard.warnings
         if big:
-            warnings = (*warnings, f"64-bit integers are text, as {', '.join(big)} would lose digits as numbers")
+            warnings = (*warnings, *(f"column '{name}' is text: as a number it would lose digits" for name in big))
         if count == 0:
             warnings = (*warnings, "no feature was selected; the layer is empty")
         if self._stopped or not self._progress(start + share):
@@ -187,14 +189,12 @@ class _Writer:
         kept_in_order = tuple(name for name in names if name in set(kept))
         return _Written(LayerResult(source.name, count, geometry_type, warnings, {}), kept_in_order)
 
-    def _arguments(self, name: str, kept: Sequence[str], big: Sequence[str], *, more: bool) -> list[str]:
+    def _arguments(self, name: str, kept: Sequence[str], *, more: bool) -> list[str]:
         """The words that ogr2ogr would be given."""
         arguments = ["-f", self._spec.driver, "-t_srs", self._crs, "-nln", name]
         arguments += ["-nlt", "PROMOTE_TO_MULTI", "-dim", "XY", "-progress"]
         if more:
             arguments.append("-update")
-        if big:
-            arguments += ["-mapFieldType", "Integer64=String"]
         if self._attributes is not None:
             arguments += ["-select", ",".join(_quoted(field) for field in kept)]
         for option in (*self._spec.layer_options, *self._more_options(kept)):
@@ -314,25 +314,6 @@ def _field_names(library: Library, layer: int) -> list[str]:
     definition = library.OGR_L_GetLayerDefn(layer)
     fields = (library.OGR_FD_GetFieldDefn(definition, i) for i in range(library.OGR_FD_GetFieldCount(definition)))
     return [library.OGR_Fld_GetNameRef(field).decode() for field in fields]
-
-
-def _big_integers(library: Library, layer: int, kept: Sequence[str]) -> list[str]:
-    """The columns with an integer that floating point would round."""
-    definition = library.OGR_L_GetLayerDefn(layer)
-    fields = (library.OGR_FD_GetFieldDefn(definition, i) for i in range(library.OGR_FD_GetFieldCount(definition)))
-    integers = [library.OGR_Fld_GetNameRef(f).decode() for f in fields if library.OGR_Fld_GetType(f) == INTEGER_64]
-    return [name for name in integers if name in kept and _has_big(library, layer, name)]
-
-
-def _has_big(library: Library, layer: int, name: str) -> bool:
-    column = '"' + name.replace('"', '""') + '"'
-    library.OGR_L_SetAttributeFilter(layer, f"{column} > {EXACT} OR {column} < -{EXACT}".encode())
-    feature = library.OGR_L_GetNextFeature(layer)
-    if feature:
-        library.OGR_F_Destroy(feature)
-    library.OGR_L_SetAttributeFilter(layer, None)
-    library.OGR_L_ResetReading(layer)
-    return bool(feature)
 
 
 def _quoted(name: str) -> str:

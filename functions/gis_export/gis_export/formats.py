@@ -79,7 +79,7 @@ FORMATS: Mapping[ExportFormat, FormatSpec] = MappingProxyType(
             "ESRI Shapefile",
             ".shp",
             "application/vnd.shp",
-            ("ENCODING=UTF-8", "RESIZE=YES", "SPATIAL_INDEX=NO"),
+            ("ENCODING=UTF-8", "SPATIAL_INDEX=NO"),
             always_zipped=True,
             holds_64_bits=False,
             notes=(

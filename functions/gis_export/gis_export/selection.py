@@ -4,7 +4,7 @@ FlatGeobuf has no type for dates or times of day; the county's manifest knows wh
 also knows its count, so that GDAL reports progress: under a mere filter it would not.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape, quoteattr
 
@@ -12,13 +12,16 @@ from gis_export.area import Area, in_layer_crs
 from gis_export.gdal import Library, dataset
 
 NO_SUBTYPE = 0
+INTEGER_64 = 12  # OFTInteger64
+EXACT = 2**53
+"""Up to here, integers are exact as floating point."""
 
 
 @dataclass(frozen=True, slots=True)
 class LayerSource:
     """A layer of a county: a FlatGeobuf, as a local path or `/vsis3/bucket/key`.
 
-    `types` names the columns that are of another type than the file can say: `Date` or `Time`.
+    `types` names the columns that are to be of another type than the file says: `Date`, `Time`, `String`.
     """
 
     name: str
@@ -47,6 +50,27 @@ def selection(library: Library, source: LayerSource, area: Area | None) -> str:
         with library.listening() as heard, dataset(library, _virtual(source, head + region), heard) as opened:
             count = int(library.OGR_L_GetFeatureCount(library.GDALDatasetGetLayer(opened, 0), 1))
     return _virtual(source, f"{head}{region}<FeatureCount>{count}</FeatureCount>{fields}")
+
+
+def big_integers(library: Library, what: str, columns: Collection[str] | None) -> list[str]:
+    """The columns, of those wanted, with an integer that floating point would round."""
+    with library.listening() as heard, dataset(library, what, heard) as opened:
+        layer = library.GDALDatasetGetLayer(opened, 0)
+        definition = library.OGR_L_GetLayerDefn(layer)
+        fields = [library.OGR_FD_GetFieldDefn(definition, i) for i in range(library.OGR_FD_GetFieldCount(definition))]
+        integers = [library.OGR_Fld_GetNameRef(f).decode() for f in fields if library.OGR_Fld_GetType(f) == INTEGER_64]
+        return [n for n in integers if (columns is None or n in columns) and _has_big(library, layer, n)]
+
+
+def _has_big(library: Library, layer: int, name: str) -> bool:
+    column = '"' + name.replace('"', '""') + '"'
+    library.OGR_L_SetAttributeFilter(layer, f"{column} > {EXACT} OR {column} < -{EXACT}".encode())
+    library.OGR_L_ResetReading(layer)
+    feature = library.OGR_L_GetNextFeature(layer)
+    if feature:
+        library.OGR_F_Destroy(feature)
+    library.OGR_L_SetAttributeFilter(layer, None)
+    return bool(feature)
 
 
 def _virtual(source: LayerSource, content: str) -> str:

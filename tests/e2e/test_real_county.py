@@ -1,0 +1,67 @@
+"""A real county with real warts, the whole way: loaded, exported in every format, opened, counted, compared."""
+
+import json
+from pathlib import Path
+
+import geopandas
+import pytest
+import shapely
+
+from tests.e2e.support import Client, LocalCloud, terrafusion
+from tests.e2e.test_exports import FORMATS, ogrinfo_count, read
+
+LOADED = "cambridge"
+
+
+@pytest.fixture(scope="module")
+def loaded(cloud: LocalCloud, cambridge: Path) -> dict[str, object]:
+    """What `load` said."""
+    done = terrafusion("load", LOADED, "parcels", str(cambridge), "--key", "ML", "--json", "--state", str(cloud.state))
+    return dict(json.loads(done.stdout)["layer"])
+
+
+@pytest.fixture
+def analyst(loaded: dict[str, object], as_role) -> Client:  # type: ignore[no-untyped-def]
+    return as_role("GISStaff", LOADED)  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="module")
+def source(cambridge: Path) -> geopandas.GeoDataFrame:
+    """The parcels that can be drawn, repaired as the loader repairs them."""
+    frame = geopandas.read_file(cambridge)
+    frame = frame[~(frame.geometry.isna() | frame.geometry.is_empty)]
+    return frame.set_geometry(shapely.make_valid(frame.geometry.values), crs=frame.crs)
+
+
+def test_the_loader_counts_what_is_wrong(loaded: dict[str, object], cambridge: Path) -> None:
+    frame = geopandas.read_file(cambridge)
+    quality = loaded["quality"]
+    assert isinstance(quality, dict)
+
+    drawable = frame[~(frame.geometry.isna() | frame.geometry.is_empty)]
+    assert quality["read"] == len(frame) == 13_116
+    assert quality["repaired"] == int((~drawable.geometry.is_valid).sum()) == 37
+    assert quality["quarantined"] == len(frame) - len(drawable)
+    stored_keys = drawable["ML"].dropna()
+    assert quality["duplicate_keys"] == int(stored_keys.duplicated(keep=False).sum())
+    assert int(stored_keys.duplicated().sum()) == 80
+
+
+@pytest.mark.filterwarnings("ignore:organizePolygons")  # GDAL, on a parcel of many parts
+@pytest.mark.parametrize("export_format", FORMATS)
+def test_every_format_has_every_parcel_where_it_is(
+    analyst: Client, tmp_path: Path, source: geopandas.GeoDataFrame, export_format: str
+) -> None:
+    job = analyst.submit(export_format)
+    path = analyst.fetch(job, tmp_path)
+    result = analyst.result(job)
+
+    made = read(path)
+    assert len(made) == len(source) == result["result_record_count"]
+    if export_format not in {"CSV", "GeoParquet"}:
+        layer = path.name.split(".")[0] if export_format == "Shapefile" else "parcels"
+        assert ogrinfo_count(path, layer) == len(source)
+    drift = abs(shapely.area(made.geometry.values).sum() / shapely.area(source.geometry.values).sum() - 1)
+    assert drift < 1e-5
+    assert shapely.is_valid(made.geometry.values).mean() > 0.999
+    assert made.total_bounds == pytest.approx(source.total_bounds, abs=1e-7)
