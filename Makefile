@@ -23,7 +23,7 @@ help:  ## this list
 
 setup: $(STAMP)  ## the environment in .venv, nothing else
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock
 	@python=$$($(FIND_PYTHON)); \
 	if [ -z "$$python" ]; then echo "make: no working Python 3.11 to 3.13 found (tried: $(strip $(CANDIDATES))). Install one, or say make PYTHON=/path/to/python3" >&2; exit 1; fi; \
 	echo "==> environment in $(VENV), with $$("$$python" --version) ($$python)"; \

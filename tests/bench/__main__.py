@@ -144,9 +144,9 @@ zipped after it, as the engine does). geopandas zips neither. MB is the peak of 
 
 
 def _row(name: str, ours: Run, ogr: Run | None, pandas: Run) -> str:
-    other = (
-        (f"{ogr.seconds:.2f}", f"{ogr.peak_mb:.0f}", f"{ours.seconds / ogr.seconds:.2f}") if ogr else ("–", "–", "–")
-    )
+    other = ("-", "-", "-")
+    if ogr:
+        other = (f"{ogr.seconds:.2f}", f"{ogr.peak_mb:.0f}", f"{ours.seconds / ogr.seconds:.2f}")
     return (
         f"| {name} | {ours.seconds:.2f} | {ours.peak_mb:.0f} | {other[0]} | {other[1]} | {pandas.seconds:.2f} | "
         f"{pandas.peak_mb:.0f} | {other[2]} | {ours.seconds / pandas.seconds:.2f} |"

@@ -11,6 +11,7 @@ from typing import Any
 import geopandas
 import numpy as np
 import pandas as pd
+import pyarrow.parquet
 import pyogrio
 import pytest
 import shapely
@@ -102,6 +103,31 @@ def test_dates_are_dates_in_the_file(source: LayerSource, tmp_path: Path, export
     wanted = "DateTime" if export_format is ExportFormat.FILEGDB else "Date"
     assert f"day: {wanted} " in info
     assert f"Feature Count: {ROWS}" in info
+
+
+def test_what_a_format_has_no_type_for_is_told(source: LayerSource, tmp_path: Path) -> None:
+    result = export([source], tmp_path, "out", ExportFormat.FLATGEOBUF)
+
+    assert "column 'day' is DateTime in the file, and was Date" in result.layers[0].warnings
+
+
+def test_geoparquet_keeps_dates_and_says_nothing(source: LayerSource, tmp_path: Path) -> None:
+    result = export([source], tmp_path, "out", ExportFormat.GEOPARQUET)
+
+    schema = pyarrow.parquet.read_schema(result.path)
+    assert str(schema.field("day").type) == "date32[day]"
+    assert str(schema.field("moment").type) == "timestamp[ms, tz=UTC]"
+    assert result.layers[0].warnings == ()
+
+
+def test_points_stay_points(tmp_path: Path) -> None:
+    frame = geopandas.GeoDataFrame({"n": [1, 2]}, geometry=[Point(0, 0), Point(1, 1)], crs=4326)
+    frame.to_file(tmp_path / "p.fgb", driver="FlatGeobuf")
+
+    result = export([LayerSource("p", str(tmp_path / "p.fgb"))], tmp_path, "out", ExportFormat.GPKG)
+
+    assert result.layers[0].geometry_type == "Point"
+    assert set(read(result.path).geom_type) == {"Point"}
 
 
 def test_a_shapefile_says_what_it_lost_and_gives_the_crosswalk(source: LayerSource, tmp_path: Path) -> None:

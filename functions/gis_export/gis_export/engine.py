@@ -1,6 +1,7 @@
 """The export engine: layers in, one file out, by GDAL's VectorTranslate in this process, in constant memory."""
 
 import hashlib
+import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from ctypes import byref, c_int, c_void_p
@@ -13,15 +14,18 @@ from gis_export.area import Area
 from gis_export.formats import FORMATS, ZIP_MEDIA_TYPE, ExportFormat
 from gis_export.gdal import EngineError, Library, Messages, ProgressFunction, dataset, load, strings
 from gis_export.geoparquet import write_geoparquet
-from gis_export.selection import LayerSource, big_integers, selection
+from gis_export.selection import LayerSource, big_integers, selection, type_name
 
 Progress = Callable[[float], bool]
 
 AREA_READ_BYTES = 1_048_576
 """Chunk of a remote read under an area: few large reads, not many small ones. Whole layers do best with 16 kB."""
 
-MULTI_TYPES = {1: 4, 2: 5, 3: 6}
-"""Point, line and polygon, and what they are promoted to, as OGC type numbers."""
+MULTI_TYPES = {2: 5, 3: 6}
+"""Line and polygon, and what they are promoted to, as OGC type numbers: a layer mixes single and multi ones."""
+
+GDAL_ON_SCHEMA = re.compile(r"Normalized/laundered field name|Field .* (created as|of type) ")
+"""Warnings of GDAL's that the comparison of columns says better."""
 
 
 class Cancelled(EngineError):
@@ -151,7 +155,8 @@ class _Writer:
             written = [self._compared(layer, written_to, number) for number, layer in enumerate(written)]
         if self._format is ExportFormat.GEOPARQUET:
             with self._library.listening() as heard:
-                write_geoparquet(self._library, heard, written_to, path, self._crs, written[0].result.geometry_type)
+                dated = selection(self._library, LayerSource(sources[0].name, str(written_to), sources[0].types), None)
+                write_geoparquet(self._library, heard, dated, path, self._crs, written[0].result.geometry_type)
             written_to.unlink()
         return tuple(layer.result for layer in written)
 
@@ -169,9 +174,11 @@ class _Writer:
         with library.listening() as heard, dataset(library, what, heard) as opened:
             layer = library.GDALDatasetGetLayer(opened, 0)
             count = int(library.OGR_L_GetFeatureCount(layer, 1))
-            names = _field_names(library, layer)
-            kept = names if self._attributes is None else self._attributes[source.name]
+            columns = _columns(library, layer)
+            kept = list(columns) if self._attributes is None else self._attributes[source.name]
             arguments = self._arguments(source.name, kept, more=target.is_open)
+            if library.OGR_L_GetGeomType(layer) % 1000 in MULTI_TYPES:
+                arguments += ["-nlt", "PROMOTE_TO_MULTI"]
             try:
                 target.translate(path, opened, arguments, self._callback(start, share), heard)
             except EngineError:
@@ -186,13 +193,13 @@ class _Writer:
             warnings = (*warnings, "no feature was selected; the layer is empty")
         if self._stopped or not self._progress(start + share):
             raise Cancelled("The export was stopped.")
-        kept_in_order = tuple(name for name in names if name in set(kept))
-        return _Written(LayerResult(source.name, count, geometry_type, warnings, {}), kept_in_order)
+        columns = {name: kind for name, kind in columns.items() if name in set(kept)}
+        return _Written(LayerResult(source.name, count, geometry_type, warnings, {}), columns)
 
     def _arguments(self, name: str, kept: Sequence[str], *, more: bool) -> list[str]:
         """The words that ogr2ogr would be given."""
         arguments = ["-f", self._spec.driver, "-t_srs", self._crs, "-nln", name]
-        arguments += ["-nlt", "PROMOTE_TO_MULTI", "-dim", "XY", "-progress"]
+        arguments += ["-dim", "XY", "-progress"]
         if more:
             arguments.append("-update")
         if self._attributes is not None:
@@ -224,24 +231,27 @@ class _Writer:
         with library.listening() as heard, dataset(library, str(path), heard) as opened:
             layer = library.GDALDatasetGetLayer(opened, index)
             count = int(library.OGR_L_GetFeatureCount(layer, 1))
-            names = _field_names(library, layer)
+            found = _columns(library, layer)
         if count != result.record_count:
             raise EngineError(
                 f"'{result.name}' has {count:,} features in the file, and {result.record_count:,} to write."
             )
-        crosswalk = {b: a for b, a in zip(written.columns, names, strict=True) if b != a}
-        told = tuple(f"column '{before}' is named '{after}' in the file" for before, after in crosswalk.items())
-        others = tuple(text for text in result.warnings if not text.startswith("Normalized/laundered field name"))
-        layer_result = LayerResult(result.name, count, result.geometry_type, told + others, crosswalk)
+        pairs = list(zip(written.columns.items(), found.items(), strict=True))
+        crosswalk = {before: after for (before, _), (after, _) in pairs if before != after}
+        told = [f"column '{before}' is named '{after}' in the file" for before, after in crosswalk.items()]
+        if self._format is not ExportFormat.GEOPARQUET:
+            told += [f"column '{n}' is {new} in the file, and was {old}" for (n, old), (_, new) in pairs if old != new]
+        told += [text for text in result.warnings if not GDAL_ON_SCHEMA.match(text)]
+        layer_result = LayerResult(result.name, count, result.geometry_type, tuple(told), crosswalk)
         return _Written(layer_result, written.columns)
 
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """A layer in the file, and the source's columns that it should have, in order."""
+    """A layer in the file, and the columns that it should have, in order, with their types."""
 
     result: LayerResult
-    columns: tuple[str, ...]
+    columns: Mapping[str, str]
 
 
 class _Target:
@@ -310,10 +320,11 @@ def _geometry_type(library: Library, layer: int) -> str:
     return str(library.OGRGeometryTypeToName(MULTI_TYPES.get(flat, flat)).decode()).replace(" ", "")
 
 
-def _field_names(library: Library, layer: int) -> list[str]:
+def _columns(library: Library, layer: int) -> dict[str, str]:
+    """The columns of a layer with their types, subtypes such as Boolean before the type that carries them."""
     definition = library.OGR_L_GetLayerDefn(layer)
-    fields = (library.OGR_FD_GetFieldDefn(definition, i) for i in range(library.OGR_FD_GetFieldCount(definition)))
-    return [library.OGR_Fld_GetNameRef(field).decode() for field in fields]
+    fields = [library.OGR_FD_GetFieldDefn(definition, i) for i in range(library.OGR_FD_GetFieldCount(definition))]
+    return {library.OGR_Fld_GetNameRef(field).decode(): type_name(library, field) for field in fields}
 
 
 def _quoted(name: str) -> str:

@@ -40,13 +40,13 @@ class _Exported:
 
 
 def write_geoparquet(
-    library: Library, heard: Messages, source: Path, target: Path, target_crs: str, geometry_type: str
+    library: Library, heard: Messages, source: str, target: Path, target_crs: str, geometry_type: str
 ) -> None:
-    """Turn a file that GDAL reads, already in its CRS, into GeoParquet: WKB, zstd, one group per 65,536 rows."""
+    """Turn a dataset that GDAL reads, already in its CRS, into GeoParquet: WKB, zstd, one group per 65,536 rows."""
     from arro3.core import RecordBatchReader
     from arro3.io import write_parquet
 
-    with dataset(library, str(source), heard) as opened:
+    with dataset(library, source, heard) as opened:
         layer = library.GDALDatasetGetLayer(opened, 0)
         stream = _ArrowStream()
         options = ["INCLUDE_FID=NO", "MAX_FEATURES_IN_BATCH=16384"]

@@ -52,6 +52,14 @@ def selection(library: Library, source: LayerSource, area: Area | None) -> str:
     return _virtual(source, f"{head}{region}<FeatureCount>{count}</FeatureCount>{fields}")
 
 
+def type_name(library: Library, field: int) -> str:
+    """A column's type by OGR's name: its subtype where it has one."""
+    subtype = library.OGR_Fld_GetSubType(field)
+    if subtype != NO_SUBTYPE:
+        return str(library.OGR_GetFieldSubTypeName(subtype).decode())
+    return str(library.OGR_GetFieldTypeName(library.OGR_Fld_GetType(field)).decode())
+
+
 def big_integers(library: Library, what: str, columns: Collection[str] | None) -> list[str]:
     """The columns, of those wanted, with an integer that floating point would round."""
     with library.listening() as heard, dataset(library, what, heard) as opened:
