@@ -15,6 +15,9 @@ MAX_PAYLOAD_BYTES = 6 * 1024 * 1024 + 100
 """Of a synchronous call and of its answer, as on Lambda."""
 
 
+THROTTLED = InvokeResult.failure(InvokeError.THROTTLED, InvokeError.THROTTLED, "Rate Exceeded.")
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How much runs at once on this machine.
@@ -23,8 +26,8 @@ class Limits:
     ----------
     concurrency, http_concurrency
         Sandboxes of a function that reserves no concurrency; the second for functions that answer HTTP.
-    waiting
-        Invocations that wait for a sandbox before more are throttled, by function.
+    waiting, waiting_seconds
+        Invocations that wait for a sandbox, and how long each does, before they are throttled, by function.
     idle_seconds
         How long an unused sandbox is kept.
     """
@@ -32,6 +35,7 @@ class Limits:
     concurrency: int = 2
     http_concurrency: int = 4
     waiting: int = 1000
+    waiting_seconds: float = 60
     idle_seconds: float = 300
 
 
@@ -126,6 +130,7 @@ class _Pool:
         self._scratch = scratch
         self._watchdog = watchdog
         self._may_wait = limits.waiting
+        self._wait_seconds = limits.waiting_seconds
         self._waiting = 0
         self._idle: list[tuple[float, Sandbox]] = []
         self._busy: set[Sandbox] = set()
@@ -136,12 +141,14 @@ class _Pool:
     def invoke(self, payload: bytes) -> InvokeResult:
         with self._free:
             if self.size == 0 or (self._reserved >= self.size and self._waiting >= self._may_wait):
-                return InvokeResult.failure(InvokeError.THROTTLED, InvokeError.THROTTLED, "Rate Exceeded.")
+                return THROTTLED
             self._waiting += 1
-            self._free.wait_for(lambda: self._reserved < self.size or self._stopped)
+            there = self._free.wait_for(lambda: self._reserved < self.size or self._stopped, self._wait_seconds)
             self._waiting -= 1
             if self._stopped:
                 return self._stopped_result()
+            if not there:
+                return THROTTLED
             self._reserved += 1
         try:
             return self._run(payload)

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from local.aws.engines import EngineAnswer, Engines
@@ -23,7 +24,7 @@ from local.aws.journal import Journal
 from local.aws.object_http import Answer, ObjectService, error_answer
 from local.aws.objects import ObjectStore
 from local.aws.signatures import UNSIGNED, Credentials, Refused, SignedRequest, service_of, verify
-from local.invocation import InvokeResult
+from local.invocation import InvokeError, InvokeResult
 
 __all__ = ["AddressInUse", "AwsEndpoint", "Credentials", "InvokeResult", "Invoker", "StateInUse"]
 
@@ -31,6 +32,9 @@ HOST = "127.0.0.1"
 MAX_ENGINE_BODY = 8_000_000
 DRAINED_BYTES = 10_000_000
 INVOKE_PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
+
+REFUSALS: dict[str, int] = {InvokeError.THROTTLED: 429, InvokeError.TOO_LARGE: 413, InvokeError.UNKNOWN_FUNCTION: 404}
+"""Errors of the platform's, which Lambda answers with a status, and not as a function's failure."""
 
 Invoker = Callable[[str, bytes], InvokeResult]
 
@@ -196,6 +200,10 @@ class AwsEndpoint:
             threading.Thread(target=self._run, args=(name, payload), daemon=True).start()
             return Answer(202, {"Content-Length": "0"})
         result = self._run(name, payload)
+        if result.error in REFUSALS:
+            body = json.dumps({"Message": json.loads(result.payload)["errorMessage"]}).encode()
+            refused = {"x-amzn-errortype": result.error, "Content-Length": str(len(body))}
+            return Answer(REFUSALS[result.error], refused, [body])
         headers = {"Content-Type": "application/json", "Content-Length": str(len(result.payload))}
         if result.error:
             headers["X-Amz-Function-Error"] = result.error
@@ -220,11 +228,15 @@ class _LambdaClient:
         self._invoke = invoke
 
     def invoke(self, **request: Any) -> dict[str, Any]:
-        """Invoke a function and wait for its answer."""
+        """Invoke a function and wait for its answer; what the platform refuses is raised, as boto3 raises it."""
         payload = request.get("Payload", b"{}")
         result = self._invoke(
             function_name(request["FunctionName"]), payload if isinstance(payload, bytes) else payload.encode()
         )
+        if result.error in REFUSALS:
+            details = {"Code": result.error, "Message": json.loads(result.payload)["errorMessage"]}
+            metadata = {"HTTPStatusCode": REFUSALS[result.error], "RequestId": ""}
+            raise ClientError({"Error": details, "ResponseMetadata": metadata}, "Invoke")  # type: ignore[typeddict-item]
         answer = {
             "StatusCode": 200,
             "ExecutedVersion": "$LATEST",

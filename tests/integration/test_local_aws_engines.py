@@ -18,7 +18,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.aws.endpoint import AwsEndpoint, StateInUse
-from local.invocation import InvokeResult
+from local.invocation import InvokeError, InvokeResult
 from tests.conftest import ROOT
 from tests.integration.conftest import CREDENTIALS
 
@@ -126,6 +126,17 @@ def test_a_task_is_given_its_attempt_and_retried_with_a_greater_one(aws: AwsEndp
     assert [attempt.rsplit("#", 1)[1] for attempt in attempts] == ["0", "1", "2"]
 
 
+def test_a_throttled_task_is_retried_under_lambda_s_own_error(aws: AwsEndpoint, functions: Functions) -> None:
+    functions.calls.clear()
+    throttled = InvokeResult.failure(InvokeError.THROTTLED, "TooManyRequestsException", "Rate Exceeded.")
+    functions.answer = lambda _: throttled if len(functions.calls) < 3 else InvokeResult(b"{}")
+    retry = [{"ErrorEquals": ["Lambda.TooManyRequestsException"], "IntervalSeconds": 1, "MaxAttempts": 5}]
+
+    ended = run(aws, {"Work": work(Retry=retry)})
+
+    assert (ended["status"], len(functions.calls)) == ("SUCCEEDED", 3)
+
+
 def test_what_a_task_throws_is_caught_by_its_name(aws: AwsEndpoint, functions: Functions) -> None:
     functions.answer = lambda _: failure("Sandbox.Timedout")
     catch = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Close"}]
@@ -203,7 +214,7 @@ SERVER = """
     import sys, time
     from pathlib import Path
     from local.aws.endpoint import AwsEndpoint, Credentials
-    from local.invocation import InvokeResult
+    from local.invocation import InvokeError, InvokeResult
 
     calls = Path(sys.argv[1]) / "calls"
 

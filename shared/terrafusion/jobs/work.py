@@ -100,7 +100,7 @@ class Worker:
         -------
         The state in which it leaves the job.
         """
-        job = self.store.claim(job_id, attempt)
+        job = self.store.claim(job_id, ordered(attempt))
         if job is None:
             log.info("job %s is not this attempt's", job_id)
             return self.store.get(job_id).status
@@ -172,6 +172,12 @@ class Worker:
         if document["file"]:
             self.results.delete(document["file"]["key"])
         self.results.delete(result_key)
+
+
+def ordered(attempt: str) -> str:
+    """An attempt's token `{time}#{retry}` such that a later one compares greater as text: retry 10 after retry 9."""
+    entered, _, retry = attempt.rpartition("#")
+    return f"{entered}#{int(retry):06}"
 
 
 def _seconds(job: Job) -> float:
