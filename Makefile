@@ -66,11 +66,11 @@ bench: $(STAMP)  ## speed and memory beside a peer, as ratios, to docs/benchmark
 lock: $(STAMP)  ## resolve the dependencies again and write requirements.lock
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
-	    --no-emit-index-url --custom-compile-command "make lock" --quiet --output-file requirements.lock
+	    --custom-compile-command "make lock" --quiet --output-file requirements.lock
 	@$(BIN)/uv pip compile layers/web/requirements.in --constraints requirements.lock --python-version 3.13 \
-	    --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --quiet --output-file layers/web/requirements.txt
+	    --generate-hashes --custom-compile-command "make lock" --quiet --output-file layers/web/requirements.txt
 	@$(BIN)/uv pip compile layers/geo/requirements.in --constraints requirements.lock --python-version 3.13 --no-deps \
-	    --generate-hashes --no-emit-index-url --custom-compile-command "make lock" --quiet --output-file layers/geo/requirements.txt
+	    --generate-hashes --custom-compile-command "make lock" --quiet --output-file layers/geo/requirements.txt
 
 clean:  ## remove what was made: environment, state of the local cloud, outputs
 	@rm -rf $(VENV) .terrafusion .aws-sam out build .pytest_cache .mypy_cache .ruff_cache
