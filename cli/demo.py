@@ -102,9 +102,7 @@ def _export(connection: Api, request: Mapping[str, Any], output: Path) -> _Made:
 
 
 def _print(made: list[_Made]) -> None:
-    rows = [
-        (str(m.file), m.layers, f"{m.rows:,}", file_size(m.size), f"{m.seconds:.1f}", m.sha256[:16] + "…") for m in made
-    ]
+    rows = [(str(m.file), m.layers, f"{m.rows:,}", file_size(m.size), f"{m.seconds:.1f}", m.sha256[:16]) for m in made]
     print_table(("file", "layers", "rows", "size", "seconds", "sha256"), rows, ("rows", "size", "seconds"))
     console.print(f"\nOpen {made[0].file} in QGIS; `make run` keeps the cloud up.")
 

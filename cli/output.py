@@ -9,7 +9,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-console = Console()
+WIDE = 140
+"""Columns of output that goes to a file or another program: no line of a table is folded there."""
+
+console = Console(width=None if sys.stdout.isatty() else WIDE)
 errors = Console(stderr=True)
 
 STATUS_COLORS = {"COMPLETED": "green", "FAILED": "red", "CANCELLED": "yellow", "RUNNING": "cyan", "PENDING": "dim"}

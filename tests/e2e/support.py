@@ -71,8 +71,8 @@ class LocalCloud:
         return self._process.wait(timeout=30)
 
     def workers(self, function: str) -> list[int]:
-        """Process ids of a function's slots."""
-        return [pid for pid in _processes() if _environment(pid).get("AWS_LAMBDA_FUNCTION_NAME") == function]
+        """Process ids of a function's slots, of this cloud alone."""
+        return [pid for pid in self.processes() if _environment(pid).get("AWS_LAMBDA_FUNCTION_NAME") == function]
 
     def processes(self) -> list[int]:
         """Every process that works for this cloud."""
