@@ -1,5 +1,7 @@
 """What all rings of tests share: plugins on the path, the real counties when they are at hand."""
 
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -25,6 +27,13 @@ def real_data(name: str) -> Path:
     if not path.exists():
         pytest.skip(f"the real county file {name} is not beside this checkout (../shared/data)")
     return path
+
+
+def ogrinfo(*arguments: str) -> str:
+    """What Debian's or anybody's `ogrinfo` prints; skips where there is none."""
+    if shutil.which("ogrinfo") is None:
+        pytest.skip("ogrinfo is not installed (Debian: gdal-bin)")
+    return subprocess.run(["ogrinfo", *arguments], capture_output=True, text=True, check=True).stdout
 
 
 @pytest.fixture(scope="session")

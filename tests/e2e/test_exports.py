@@ -1,6 +1,5 @@
 """Every format, through the API, opened with the tools that people use."""
 
-import subprocess
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 import shapely
 from shapely.geometry import shape
 
+from tests.conftest import ogrinfo
 from tests.e2e.support import Client
 
 FORMATS = ("GPKG", "Shapefile", "GeoJSON", "FlatGeobuf", "CSV", "KML", "FileGDB", "GeoParquet")
@@ -38,8 +38,8 @@ def zip_member(path: Path) -> str:
 def ogrinfo_count(path: Path, layer: str) -> int:
     """The feature count that `ogrinfo` reports."""
     source = f"/vsizip/{path}/{zip_member(path)}" if path.suffix == ".zip" else str(path)
-    done = subprocess.run(["ogrinfo", "-so", source, layer], capture_output=True, text=True, check=True)
-    return int(next(line for line in done.stdout.splitlines() if line.startswith("Feature Count:")).split(":")[1])
+    lines = ogrinfo("-so", source, layer).splitlines()
+    return int(next(line for line in lines if line.startswith("Feature Count:")).split(":")[1])
 
 
 def farthest(made: geopandas.GeoDataFrame, source: geopandas.GeoDataFrame) -> float:

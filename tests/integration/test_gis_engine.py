@@ -24,6 +24,7 @@ from gis_export.engine import Cancelled, export
 from gis_export.formats import ExportFormat
 from gis_export.gdal import EngineError
 from gis_export.selection import LayerSource
+from tests.conftest import ogrinfo
 
 ROWS = 400
 CRS = "EPSG:2927"
@@ -99,7 +100,7 @@ def test_dates_are_dates_in_the_file(source: LayerSource, tmp_path: Path, export
     result = export([source], tmp_path, "out", export_format)
 
     inner = f"/vsizip/{result.path}/{member(result.path)}" if result.path.suffix == ".zip" else str(result.path)
-    info = subprocess.run(["ogrinfo", "-so", "-al", inner], capture_output=True, text=True, check=True).stdout
+    info = ogrinfo("-so", "-al", inner)
     wanted = "DateTime" if export_format is ExportFormat.FILEGDB else "Date"
     assert f"day: {wanted} " in info
     assert f"Feature Count: {ROWS}" in info
