@@ -74,6 +74,10 @@ class Journal:
         for (text,) in self._read("SELECT item FROM items WHERE table_name = ?", (table,)):
             yield json.loads(text)
 
+    def delete_items(self, table: str) -> None:
+        """Forget a table's items."""
+        self._write("DELETE FROM items WHERE table_name = ?", [(table,)])
+
     def put_message(self, identifier: str, queue: str, request: Mapping[str, Any]) -> None:
         """Keep a message until it is deleted."""
         row = (identifier, queue, json.dumps(request), time.time_ns())
@@ -100,7 +104,9 @@ class Journal:
 
     def end_executions(self, arns: Iterable[str]) -> None:
         """Note that executions have ended."""
-        self._write("UPDATE executions SET ended = ? WHERE arn = ?", [(time.time(), arn) for arn in arns])
+        self._write(
+            "UPDATE executions SET ended = ? WHERE arn = ? AND ended IS NULL", [(time.time(), arn) for arn in arns]
+        )
 
     def execution(self, machine: str, name: str) -> Execution | None:
         """An execution by its machine and name."""

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import sqlite3
 import threading
 import uuid
@@ -10,10 +9,16 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
-CHUNK_BYTES = 1 << 20
+from local.aws.incoming import Incoming
+
+SMALLEST_PART = 5 * 1024 * 1024
+"""Bytes that every part but the last must have."""
+UPLOAD_SECONDS = 86_400
+"""Uploads that nobody finished are dropped after this, as the buckets' lifecycle rules have it."""
 HIGHEST = "\U0010ffff"
 
 _SCHEMA = """
@@ -113,7 +118,7 @@ class ObjectStore:
                 raise StoreError("NoSuchBucket", 404, f"There is no bucket {name}.")
 
     @contextmanager
-    def receiving(self) -> Iterator["Incoming"]:
+    def receiving(self) -> Iterator[Incoming]:
         """A file to write a body to; gone again unless it is kept."""
         incoming = Incoming(self._files)
         try:
@@ -122,7 +127,7 @@ class ObjectStore:
             incoming.drop_unless_kept()
 
     def put(
-        self, bucket: str, key: str, incoming: "Incoming", headers: dict[str, str], condition: Condition
+        self, bucket: str, key: str, incoming: Incoming, headers: dict[str, str], condition: Condition
     ) -> StoredObject:
         """Store a received body as an object."""
         incoming.sync()
@@ -137,12 +142,11 @@ class ObjectStore:
             raise StoreError("NoSuchKey", 404, "The specified key does not exist.")
         return _object(row)
 
-    def open(self, stored: StoredObject) -> BinaryIO:
-        """An object's body; stays readable when the object is replaced meanwhile."""
-        try:
-            return (self._files / stored.file).open("rb")
-        except FileNotFoundError:
-            raise StoreError("NoSuchKey", 404, "The specified key does not exist.") from None
+    def open(self, bucket: str, key: str) -> tuple[StoredObject, BinaryIO]:
+        """An object and its body, which stays readable when the object is replaced meanwhile."""
+        with self._lock:  # a file goes only after its row
+            stored = self.get(bucket, key)
+            return stored, (self._files / stored.file).open("rb")
 
     def delete(self, bucket: str, key: str) -> None:
         """Delete an object; none there is no error."""
@@ -170,7 +174,7 @@ class ObjectStore:
             else:
                 prefixes.append(row.key[: cut + len(delimiter)])
                 after = prefixes[-1] + HIGHEST
-        return Listing(objects, prefixes, after if self._next(bucket, prefix, after) else None)
+        return Listing(objects, prefixes, after if limit and self._next(bucket, prefix, after) else None)
 
     def start_upload(self, bucket: str, key: str, headers: dict[str, str]) -> str:
         """Begin an upload in parts."""
@@ -182,7 +186,7 @@ class ObjectStore:
             )
         return upload
 
-    def put_part(self, upload: str, number: int, incoming: "Incoming") -> str:
+    def put_part(self, upload: str, number: int, incoming: Incoming) -> str:
         """Store a part; one of that number is replaced."""
         incoming.sync()
         with self._lock:
@@ -216,11 +220,14 @@ class ObjectStore:
         if not wanted or any(part is None or part.etag != etag for part, (_, etag) in zip(chosen, wanted, strict=True)):
             raise StoreError("InvalidPart", 400, "A part is missing, or is not the one that was uploaded.")
         parts = [part for part in chosen if part is not None]
+        if any(before.number >= after.number for before, after in pairwise(parts)):
+            raise StoreError("InvalidPartOrder", 400, "The parts are not in ascending order.")
+        if any(part.size < SMALLEST_PART for part in parts[:-1]):
+            raise StoreError("EntityTooSmall", 400, "A part other than the last is smaller than 5 MiB.")
         with self.receiving() as incoming:
             for part in parts:
                 with (self._files / part.file).open("rb") as body:
-                    while chunk := body.read(CHUNK_BYTES):
-                        incoming.write(chunk)
+                    incoming.fill(body, part.size)
             incoming.sync()
             joined = hashlib.md5(b"".join(bytes.fromhex(p.etag) for p in parts), usedforsecurity=False)
             etag = f"{joined.hexdigest()}-{len(parts)}"
@@ -245,7 +252,7 @@ class ObjectStore:
         return row[0], row[1], json.loads(row[2])
 
     def _put_row(
-        self, bucket: str, key: str, incoming: "Incoming", etag: str, headers: dict[str, str], condition: Condition
+        self, bucket: str, key: str, incoming: Incoming, etag: str, headers: dict[str, str], condition: Condition
     ) -> StoredObject:
         self.check_bucket(bucket)
         with self._lock, self._transaction():
@@ -291,64 +298,15 @@ class ObjectStore:
             (self._files / name).unlink(missing_ok=True)
 
     def _sweep(self) -> None:
-        """Remove files that a crash left without a row."""
+        """Remove uploads that nobody finished, and files that a crash left without a row."""
+        stale = self._db.execute("SELECT id FROM uploads WHERE started < ?", (_now() - UPLOAD_SECONDS,)).fetchall()
+        for (upload,) in stale:
+            self.drop_upload(upload)
         known = {row[0] for row in self._db.execute("SELECT file FROM objects UNION SELECT file FROM parts")}
         for folder in self._files.iterdir():
             for path in folder.iterdir():
                 if f"{folder.name}/{path.name}" not in known:
                     path.unlink()
-
-
-class Incoming:
-    """A body on its way into the store."""
-
-    def __init__(self, files: Path) -> None:
-        identifier = uuid.uuid4().hex
-        self.name = f"{identifier[:2]}/{identifier}"
-        self.size = 0
-        self._path = files / self.name
-        self._path.parent.mkdir(exist_ok=True)
-        self._file = self._path.open("wb")
-        self._md5 = hashlib.md5(usedforsecurity=False)
-        self._sha256 = hashlib.sha256()
-        self._kept = False
-
-    def write(self, chunk: bytes) -> None:
-        """Take a chunk."""
-        self._md5.update(chunk)
-        self._sha256.update(chunk)
-        self.size += self._file.write(chunk)
-
-    @property
-    def md5(self) -> str:
-        """MD5 of what was taken, in hex: the tag of an object."""
-        return self._md5.hexdigest()
-
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of what was taken, in hex."""
-        return self._sha256.hexdigest()
-
-    def sync(self) -> None:
-        """Bring file and folder entry to the disk."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        folder = os.open(self._path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-    def keep(self) -> None:
-        """Leave the file where it is: a row names it."""
-        self._kept = True
-
-    def drop_unless_kept(self) -> None:
-        """Remove the file when no row came to name it."""
-        self._file.close()
-        if not self._kept:
-            self._path.unlink(missing_ok=True)
 
 
 def _object(row: tuple[str, str, str, int, str, float, str]) -> StoredObject:

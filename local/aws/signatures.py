@@ -124,6 +124,9 @@ def _signature(
     day, region, service, ending = (credential_scope.split("/") + [""] * 4)[:4]
     if "host" not in header_names or ending != "aws4_request":
         raise Refused("SignatureDoesNotMatch", "The signature does not cover what it must.")
+    added = {n for n in request.headers if n.startswith("x-amz-")} - {*header_names, "x-amz-content-sha256"}
+    if added:
+        raise Refused("AccessDenied", "There were headers present in the request which were not signed")
     canonical = "\n".join(
         (
             request.method,

@@ -254,9 +254,7 @@ class Server:
         assert self.process.stdout is not None
         url = self.process.stdout.readline().strip()
         self._port = int(url.rsplit(":", 1)[1])
-        seen = AwsEndpoint(self._folder, CREDENTIALS)  # for its clients alone; it is not started
-        seen._server = type("Address", (), {"server_port": self._port})
-        return seen
+        return AwsEndpoint(self._folder, CREDENTIALS, self._port)  # for its clients alone; it is not started
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
