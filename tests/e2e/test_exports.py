@@ -107,6 +107,28 @@ def test_values_survive_to_the_bit(gis: Client, tmp_path: Path, source: geopanda
     assert (made["geo_pin"] > 2**53).any()
 
 
+@pytest.mark.parametrize(
+    ("export_format", "expected"),
+    [("GPKG", "datetime64[D]"), ("Shapefile", "datetime64[D]"), ("FileGDB", "datetime64[ms]")],
+)
+def test_a_date_stays_a_date(
+    gis: Client, tmp_path: Path, source: geopandas.GeoDataFrame, export_format: str, expected: str
+) -> None:
+    # the FileGDB that every ArcGIS reads knows no dates without a time
+    path = gis.export(tmp_path, export_format)
+
+    name = f"/vsizip/{path}/{zip_member(path)}" if path.suffix == ".zip" else str(path)
+    layer = pyogrio.list_layers(name)[0, 0]
+    fields = pyogrio.read_info(name, layer=layer)
+    types = dict(zip(fields["fields"], fields["dtypes"], strict=True))
+    column = "last_sale_" if export_format == "Shapefile" else "last_sale_date"
+    assert types[column] == expected
+    made = read(path)
+    key = "property_i" if export_format == "Shapefile" else "property_id"
+    both = made.set_index(key)[column], source.set_index("property_id")["last_sale_date"]
+    pd.testing.assert_series_equal(*(s.sort_index() for s in both), check_names=False, check_dtype=False)
+
+
 @pytest.mark.parametrize("export_format", FORMATS)
 def test_no_digit_of_a_64_bit_integer_is_lost(
     gis: Client, tmp_path: Path, source: geopandas.GeoDataFrame, export_format: str

@@ -31,10 +31,8 @@ def export_job(catalogue: Catalogue, data: Storage, keep_days: int) -> Work:
         except NotFound as error:
             raise JobFailure(FailureReason.DATASET_CHANGED, error.message) from error
         sources = [
-            LayerSource(
-                name, f"/vsis3/{data.bucket}/{catalogue.file_key(job.county_id, snapshot.layers[name], 'data.fgb')}"
-            )
-            for name in plan.layers
+            _source(layer, data, catalogue.file_key(job.county_id, layer, "data.fgb"))
+            for layer in (snapshot.layers[name] for name in plan.layers)
         ]
         result = _export(plan, sources, directory, f"{job.county_id}_{job.job_id[:8]}", progress)
         records = sum(layer.record_count for layer in result.layers)
