@@ -25,10 +25,11 @@ def up(
     quiet: Annotated[bool, typer.Option("--quiet", help="Do not show the functions' logs.")] = False,
     with_sample: Annotated[bool, typer.Option("--sample", help="Have the sample county.")] = False,
     examples: Annotated[bool, typer.Option("--examples", help="Print curl lines to try.")] = False,
+    template: Annotated[Path, typer.Option("--template", help="Another template than ours.")] = TEMPLATE,
 ) -> None:
     """Run the local cloud in the foreground, until Ctrl-C."""
     directory = state_directory(state)
-    cloud = Cloud(TEMPLATE, directory, port=port, quiet=quiet)
+    cloud = Cloud(template, directory, port=port, quiet=quiet)
     try:
         cloud.start()
     except CloudFailure as failure:

@@ -1,4 +1,4 @@
-"""Writes the description of the whole API, from every function that has an `api` module: `python -m local.openapi`."""
+"""Writes the description of the whole API, from every function with an application: `python -m local.openapi`."""
 
 import importlib
 import json
@@ -9,6 +9,7 @@ from typing import Any
 from terrafusion import __version__
 
 ROOT = Path(__file__).resolve().parent.parent
+MODULES = ("api", "results")
 TARGET = ROOT / "functions/counties/counties/openapi.json"
 INFO = {
     "title": "TerraFusion",
@@ -21,9 +22,9 @@ def describe() -> dict[str, Any]:
     """Merge the applications' descriptions; two that describe a schema differently are an error."""
     paths: dict[str, Any] = {}
     schemas: dict[str, Any] = {}
-    for module in sorted(ROOT.glob("functions/*/*/api.py")):
+    for module in sorted(path for name in MODULES for path in ROOT.glob(f"functions/*/*/{name}.py")):
         sys.path.insert(0, str(module.parent.parent))
-        document = importlib.import_module(f"{module.parent.name}.api").app.openapi()
+        document = importlib.import_module(f"{module.parent.name}.{module.stem}").app.openapi()
         paths.update(document["paths"])
         for name, schema in document.get("components", {}).get("schemas", {}).items():
             if schemas.setdefault(name, schema) != schema:

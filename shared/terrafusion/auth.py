@@ -48,11 +48,13 @@ def permissions_of(roles: Iterable[str]) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A caller as the authorizer vouched for it."""
+    """A caller as the authorizer vouched for it, and the request that it makes."""
 
     subject: str
     permissions: frozenset[str]
     counties: frozenset[str]
+    request_id: str = ""
+    address: str = ""
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any] | None) -> "Principal":

@@ -159,8 +159,8 @@ class EmfSink:
         self._stream = stream
         self._clock = clock
 
-    def record(self, spec: MetricSpec, value: float, labels: Mapping[str, str]) -> None:
-        """Write one sample.
+    def record(self, spec: MetricSpec, value: float, labels: Mapping[str, str], event_id: str | None = None) -> None:
+        """Write one sample; samples that may be written twice carry the `event_id` by which readers know them.
 
         Raises
         ------
@@ -181,6 +181,7 @@ class EmfSink:
                 ],
             },
             "service": self._service,
+            **({"event_id": event_id} if event_id else {}),
             **labels,
             spec.name: value,
         }

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from terrafusion.metrics import JobMetrics
+from terrafusion.metrics import JobMetrics, MetricSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,12 +10,14 @@ class Plugin:
     """A kind of job.
 
     `slug` is its name in routes and results; `metrics.label` names the request's member that tells its jobs apart
-    (an export's format, a report's type), which its status documents carry as well.
+    (an export's format, a report's type), which its status documents carry as well. `samples` are metrics of
+    its own, one value each for a job that is completed.
     """
 
     slug: str
     title: str
     metrics: JobMetrics
+    samples: tuple[MetricSpec, ...] = ()
 
     @property
     def permission_name(self) -> str:

@@ -35,10 +35,12 @@ class PlatformSettings(Settings):
 
     stage: str
     jobs_table: str
+    audit_table: str
     data_bucket: str
     results_bucket: str
     aws_region: str = "us-west-2"
     aws_endpoint_url: str | None = None
     link_seconds: int = 900
     result_days: int = 7
+    audit_days: int = 2555
     county_dimension: bool = False

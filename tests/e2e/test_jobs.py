@@ -125,7 +125,7 @@ def test_a_link_that_is_changed_in_any_way_is_refused(gis: Client) -> None:
 
     assert httpx.get(link).status_code == 200
     for bad in (
-        re.sub(r"X-Amz-Signature=.", "X-Amz-Signature=0", link),
+        re.sub(r"X-Amz-Signature=(.)", lambda m: f"X-Amz-Signature={'1' if m[1] == '0' else '0'}", link),
         re.sub(r"X-Amz-Expires=\d+", "X-Amz-Expires=604800", link),
         link.replace("/results/gis-export/", "/results/gis-export//", 1),
         other.split("?")[0] + "?" + link.split("?")[1],

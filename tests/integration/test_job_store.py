@@ -1,15 +1,17 @@
 """Jobs in the table: legal changes happen once, all others not at all."""
 
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from terrafusion.errors import Conflict, InvalidRequest, JobSuperseded, NotFound
+from local.aws.endpoint import AwsEndpoint
+from terrafusion.errors import FailureReason, InvalidRequest, JobSuperseded, NotFound
 from terrafusion.jobs import Job, JobStatus, JobStore
-from terrafusion.jobs.model import TERMINAL, now
+from terrafusion.jobs.model import TERMINAL, JobEvent, now
+from terrafusion.storage import Storage
+from terrafusion.transactions import ConditionFailed
 
 
 def make(county: str = "a", plugin: str = "gis-export", **changes: Any) -> Job:
@@ -30,6 +32,11 @@ def make(county: str = "a", plugin: str = "gis-export", **changes: Any) -> Job:
     return Job.model_validate({**values, **changes})
 
 
+def claim(store: JobStore, job_id: str, attempt: str) -> Job | None:
+    """Claim for an attempt that may take a minute."""
+    return store.claim(job_id, attempt, now() + timedelta(seconds=60))
+
+
 @pytest.fixture
 def job(store: JobStore) -> Job:
     """A job that waits."""
@@ -48,19 +55,20 @@ def test_parameters_too_large_for_an_item_are_kept_whole(store: JobStore) -> Non
     store.create(large)
 
     assert store.get(large.job_id) == large
-    assert store.claim(large.job_id, "1") is not None
+    assert claim(store, large.job_id, "1") is not None
 
 
 def test_an_id_serves_once(store: JobStore, job: Job) -> None:
-    with pytest.raises(Conflict):
+    with pytest.raises(ConditionFailed) as failed:
         store.create(job)
+    assert failed.value.index == 0
 
 
 def test_an_unknown_job_is_not_found(store: JobStore) -> None:
     with pytest.raises(NotFound):
         store.get(str(uuid.uuid4()))
-    assert store.claim(str(uuid.uuid4()), "1") is None
-    assert store.close(str(uuid.uuid4()), JobStatus.CANCELLED, "") is None
+    assert claim(store, str(uuid.uuid4()), "1") is None
+    assert store.cancel(str(uuid.uuid4()), "") is None
 
 
 def test_a_job_whose_time_is_over_is_gone_though_the_table_still_has_it(store: JobStore) -> None:
@@ -75,26 +83,26 @@ def test_a_job_whose_time_is_over_is_gone_though_the_table_still_has_it(store: J
 
 def test_a_later_attempt_takes_over_and_the_earlier_one_can_do_nothing_more(store: JobStore, job: Job) -> None:
     first, second = "2026-01-01T00:00:00Z#0", "2026-01-01T00:00:00Z#1"
-    assert store.claim(job.job_id, first) is not None
-    assert store.claim(job.job_id, first) is None, "a duplicate of the same attempt"
+    assert claim(store, job.job_id, first) is not None
+    assert claim(store, job.job_id, first) is None, "a duplicate of the same attempt"
 
-    assert store.claim(job.job_id, second) is not None
+    assert claim(store, job.job_id, second) is not None
 
     for late in (
         lambda: store.report(job.job_id, first, 50, ""),
         lambda: store.complete(job.job_id, first, "key", ""),
-        lambda: store.fail_attempt(job.job_id, first, "engine_error", ""),
+        lambda: store.fail_attempt(job.job_id, first, FailureReason.ENGINE_ERROR, ""),
     ):
         with pytest.raises(JobSuperseded):
             late()
-    assert store.claim(job.job_id, first) is None
+    assert claim(store, job.job_id, first) is None
     store.report(job.job_id, second, 50, "half")
     assert store.complete(job.job_id, second, "key", "done").status is JobStatus.COMPLETED
 
 
 def test_the_clock_of_a_job_starts_with_its_first_claim(store: JobStore, job: Job) -> None:
-    first = store.claim(job.job_id, "1")
-    second = store.claim(job.job_id, "2")
+    first = claim(store, job.job_id, "1")
+    second = claim(store, job.job_id, "2")
 
     assert first is not None
     assert second is not None
@@ -103,41 +111,24 @@ def test_the_clock_of_a_job_starts_with_its_first_claim(store: JobStore, job: Jo
 
 @pytest.mark.parametrize("end", sorted(TERMINAL))
 def test_nothing_follows_an_end(store: JobStore, job: Job, end: JobStatus) -> None:
-    store.claim(job.job_id, "1")
+    claim(store, job.job_id, "1")
     if end is JobStatus.COMPLETED:
         store.complete(job.job_id, "1", "key", "done")
+    elif end is JobStatus.FAILED:
+        store.close(job.job_id, FailureReason.TIMEOUT, "over")
     else:
-        store.close(job.job_id, end, "over", "timeout")
+        store.cancel(job.job_id, "over")
     ended = store.get(job.job_id)
     assert ended.completed_at is not None
 
-    assert store.claim(job.job_id, "2") is None
-    assert store.close(job.job_id, JobStatus.FAILED, "again", "timeout") is None
-    assert store.close(job.job_id, JobStatus.CANCELLED, "again") is None
+    assert claim(store, job.job_id, "2") is None
+    assert store.close(job.job_id, FailureReason.TIMEOUT, "again") is None
+    assert store.close(job.job_id, FailureReason.TIMEOUT, "again", ended.version) is None
+    assert store.cancel(job.job_id, "again") is None
     with pytest.raises(JobSuperseded):
         store.complete(job.job_id, "1", "other", "again")
 
     assert store.get(job.job_id) == ended
-
-
-def test_of_many_that_end_a_job_one_does(store: JobStore) -> None:
-    """Cancelling and completing at once: one outcome each, in a hundred races."""
-    with ThreadPoolExecutor(8) as pool:
-        for _ in range(100):
-            job = make()
-            store.create(job)
-            store.claim(job.job_id, "1")
-            outcomes = [pool.submit(store.close, job.job_id, JobStatus.CANCELLED, "cancelled") for _ in range(4)] + [
-                pool.submit(_complete, store, job.job_id) for _ in range(4)
-            ]
-            assert sum(outcome.result() is not None for outcome in outcomes) == 1
-
-
-def _complete(store: JobStore, job_id: str) -> Job | None:
-    try:
-        return store.complete(job_id, "1", "key", "done")
-    except JobSuperseded:
-        return None
 
 
 def test_pages_join_to_the_whole_list_of_several_counties(store: JobStore) -> None:
@@ -167,8 +158,8 @@ def test_pages_are_filtered_by_state_and_time(store: JobStore) -> None:
     made = [make(county="f", created_at=start + timedelta(seconds=i)) for i in range(6)]
     for job in made:
         store.create(job)
-    store.close(made[1].job_id, JobStatus.CANCELLED, "")
-    store.close(made[4].job_id, JobStatus.CANCELLED, "")
+    store.cancel(made[1].job_id, "")
+    store.cancel(made[4].job_id, "")
 
     def ids(**filters: Any) -> list[str]:
         return [job.job_id for job in store.page("gis-export", ["f"], **filters).jobs]
@@ -183,3 +174,74 @@ def test_pages_are_filtered_by_state_and_time(store: JobStore) -> None:
 def test_a_cursor_that_is_none_is_refused(store: JobStore, cursor: str) -> None:
     with pytest.raises(InvalidRequest):
         store.page("gis-export", ["a"], cursor=cursor)
+
+
+def test_a_change_decided_on_an_old_reading_is_refused(store: JobStore, job: Job) -> None:
+    seen = store.get(job.job_id)
+    claim(store, job.job_id, "1")
+
+    assert store.close(job.job_id, FailureReason.WORKER_CRASHED, "silent", seen.version) is None
+    assert not store.touch(seen, "again")
+
+    current = store.get(job.job_id)
+    assert current.status is JobStatus.RUNNING
+    assert store.close(job.job_id, FailureReason.WORKER_CRASHED, "silent", current.version) is not None
+
+
+class Stammering:
+    """A client whose answers get lost: the SDK sends each update a second time."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def update_item(self, **request: Any) -> Any:
+        self._client.update_item(**request)
+        return self._client.update_item(**request)
+
+
+def test_a_write_whose_answer_was_lost_counts_as_done(store: JobStore, results: Storage, endpoint: AwsEndpoint) -> None:
+    stammering = JobStore(Stammering(endpoint.client("dynamodb")), "terrafusion-local-jobs", results, keep_days=7)
+    job = make()
+    store.create(job)
+
+    assert claim(stammering, job.job_id, "1") is not None
+    assert stammering.complete(job.job_id, "1", "key", "done").result_key == "key"
+
+    assert store.get(job.job_id).status is JobStatus.COMPLETED
+
+
+def test_a_job_is_open_until_it_is_over_and_counted(store: JobStore) -> None:
+    plugin = f"p-{uuid.uuid4().hex}"
+    job = make(plugin=plugin)
+    store.create(job)
+
+    def open_ids() -> list[str]:
+        return [j.job_id for j in store.open_jobs(plugin, now() + timedelta(seconds=1))]
+
+    assert open_ids() == [job.job_id]
+    store.settle(job, JobEvent.SUBMITTED)
+    assert open_ids() == [job.job_id]
+    ended = store.cancel(job.job_id, "over")
+    assert ended is not None
+    assert ended.uncounted == {JobEvent.ENDED}
+    assert open_ids() == [job.job_id]
+    store.settle(ended, JobEvent.ENDED)
+    assert open_ids() == []
+    assert store.get(job.job_id).uncounted == frozenset()
+
+
+@pytest.mark.parametrize("order", [(JobEvent.SUBMITTED, JobEvent.ENDED), (JobEvent.ENDED, JobEvent.SUBMITTED)])
+def test_events_are_settled_in_any_order(store: JobStore, order: tuple[JobEvent, JobEvent]) -> None:
+    plugin = f"p-{uuid.uuid4().hex}"
+    job = make(plugin=plugin)
+    store.create(job)
+    ended = store.cancel(job.job_id, "over")
+    assert ended is not None
+
+    for event in order:
+        store.settle(ended, event)
+
+    assert list(store.open_jobs(plugin, now() + timedelta(seconds=1))) == []

@@ -5,7 +5,12 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from terrafusion.jobs.work import ordered
+from terrafusion.jobs.work import Attempt
+
+
+def token(text: str) -> str:
+    return Attempt.of_workflow(text).token
+
 
 MOMENTS = st.integers(1_500_000_000, 4_000_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
 
@@ -14,7 +19,7 @@ MOMENTS = st.integers(1_500_000_000, 4_000_000_000).map(lambda seconds: datetime
 def test_a_later_retry_compares_greater(moment: datetime, retry: int, more: int) -> None:
     entered = moment.isoformat()
 
-    assert ordered(f"{entered}#{retry}") < ordered(f"{entered}#{retry + more}")
+    assert token(f"{entered}#{retry}") < token(f"{entered}#{retry + more}")
 
 
 @given(MOMENTS, st.integers(0, 999), st.integers(0, 999), st.integers(1, 10**9))
@@ -23,4 +28,4 @@ def test_a_state_entered_later_compares_greater_whatever_the_retries(
 ) -> None:
     first, second = (f"{m:%Y-%m-%dT%H:%M:%S}.000Z" for m in (moment, moment + timedelta(seconds=seconds)))
 
-    assert ordered(f"{first}#{retry}") < ordered(f"{second}#{other}")
+    assert token(f"{first}#{retry}") < token(f"{second}#{other}")

@@ -11,10 +11,11 @@ from gis_export.formats import FORMATS
 from gis_export.models import Defaults, ExportRequest, FormatInfo, Formats
 from gis_export.plan import available_formats, plan
 from gis_export.plugin import PLUGIN
+from terrafusion.counties import CountyConfiguration, CountySnapshot
 from terrafusion.deployment import Deployment
-from terrafusion.http import Caller, JobRoutes, create_app
-from terrafusion.http.jobs import StatusDocument
-from terrafusion.jobs.service import JobService, WorkflowDispatcher
+from terrafusion.http import Caller, JobRoutes, KeyHeader, StatusDocument, create_app
+from terrafusion.jobs.dispatch import WorkflowDispatcher
+from terrafusion.jobs.service import Accepted, JobService
 from terrafusion.logs import configure
 from terrafusion.settings import PlatformSettings
 
@@ -36,23 +37,23 @@ def service() -> JobService:
     """The plugin's jobs."""
     here = deployment()
     dispatcher = WorkflowDispatcher(here.workflows, ApiSettings.read(os.environ).workflow_arn)
-    return JobService(PLUGIN, here.jobs, here.catalogue, dispatcher, here.metrics)
+    return here.service(PLUGIN, dispatcher)
 
 
 app = create_app(PLUGIN.title, PLUGIN.slug)
-jobs = JobRoutes(PLUGIN, deployment, service)
+jobs = JobRoutes(PLUGIN, service)
 app.include_router(jobs.router)
 
 
 @app.post("/api/v1/gis-export/run", status_code=202, response_model=StatusDocument, tags=[PLUGIN.slug])
-def run(request: ExportRequest, caller: Caller, response: Response) -> dict[str, Any]:
+def run(request: ExportRequest, caller: Caller, response: Response, key: KeyHeader = None) -> dict[str, Any]:
     """Ask for an export of a county's layers."""
-    caller.require(PLUGIN.execute)
-    caller.require_county(request.county_id)
-    snapshot = deployment().catalogue.current(request.county_id)
-    accepted = plan(request, snapshot, deployment().catalogue.configuration(request.county_id))
-    job = service().submit(caller, request.county_id, snapshot.version, accepted.document, accepted.export_format.value)
-    return jobs.accepted(job, response)
+
+    def accept(snapshot: CountySnapshot, configuration: CountyConfiguration) -> Accepted:
+        planned = plan(request, snapshot, configuration)
+        return Accepted(planned.document, planned.export_format.value)
+
+    return jobs.run(caller, request, key, response, accept)
 
 
 @app.get("/api/v1/gis-export/formats/{county_id}", response_model=Formats, tags=[PLUGIN.slug])

@@ -6,7 +6,6 @@ from typing import Any
 
 from gis_export.plugin import PLUGIN
 from terrafusion.deployment import Deployment
-from terrafusion.jobs.work import Worker
 from terrafusion.logs import configure
 from terrafusion.settings import PlatformSettings
 
@@ -23,6 +22,5 @@ def deployment() -> Deployment:
 def handler(event: dict[str, Any], _context: Any) -> dict[str, str]:
     """End the job of `{"job_id", "error"}`."""
     logger.append_keys(job_id=event["job_id"])
-    here = deployment()
-    worker = Worker(PLUGIN, here.jobs, here.results, here.metrics)
-    return {"job_id": event["job_id"], "status": worker.close_crashed(event["job_id"], event["error"])}
+    status = deployment().closer(PLUGIN).close(event["job_id"], event["error"])
+    return {"job_id": event["job_id"], "status": status}

@@ -1,7 +1,7 @@
 """What the platform must know of this plugin."""
 
-from terrafusion.metrics import GIS_EXPORT
+from terrafusion.metrics import FILE_SIZE_KB, GIS_EXPORT, RECORD_COUNT
 from terrafusion.plugins import Plugin
 
-PLUGIN = Plugin(slug="gis-export", title="GIS export", metrics=GIS_EXPORT)
+PLUGIN = Plugin(slug="gis-export", title="GIS export", metrics=GIS_EXPORT, samples=(FILE_SIZE_KB, RECORD_COUNT))
 """Runs under `execute_gis_export`; its metrics are told apart by `export_format`."""

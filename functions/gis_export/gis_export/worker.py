@@ -8,7 +8,7 @@ from gis_export import gdal
 from gis_export.job import export_job
 from gis_export.plugin import PLUGIN
 from terrafusion.deployment import Deployment
-from terrafusion.jobs.work import Worker
+from terrafusion.jobs.work import Attempt
 from terrafusion.logs import configure
 from terrafusion.settings import PlatformSettings
 
@@ -28,6 +28,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, str]:
     here = deployment()
     gdal.load().configure_s3(here.settings.aws_endpoint_url, here.settings.aws_region)
     work = export_job(here.catalogue, here.data, here.settings.result_days)
-    worker = Worker(PLUGIN, here.jobs, here.results, here.metrics)
-    status = worker.run(event["job_id"], event["attempt"], context, work)
+    status = here.worker(PLUGIN).run(event["job_id"], Attempt.of_workflow(event["attempt"]), context, work)
     return {"job_id": event["job_id"], "status": status}

@@ -4,6 +4,7 @@ import logging
 import time
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
@@ -60,8 +61,10 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 def principal(request: Request) -> Principal:
     """The caller that the authorizer vouched for."""
-    context = request.scope.get("aws.event", {}).get("requestContext", {}).get("authorizer", {})
-    return Principal.from_context(context.get("lambda"))
+    context = request.scope.get("aws.event", {}).get("requestContext", {})
+    caller = Principal.from_context(context.get("authorizer", {}).get("lambda"))
+    address = str(context.get("http", {}).get("sourceIp", ""))
+    return replace(caller, request_id=request.state.request_id, address=address)
 
 
 Caller = Annotated[Principal, Depends(principal)]

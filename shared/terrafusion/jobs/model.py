@@ -1,9 +1,7 @@
 """A job and its states."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -26,22 +24,21 @@ class JobStatus(StrEnum):
 
 TERMINAL = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED})
 
-PREDECESSORS: Mapping[JobStatus, frozenset[JobStatus]] = MappingProxyType(
-    {
-        JobStatus.RUNNING: frozenset({JobStatus.PENDING, JobStatus.RUNNING}),
-        JobStatus.COMPLETED: frozenset({JobStatus.RUNNING}),
-        JobStatus.FAILED: frozenset({JobStatus.PENDING, JobStatus.RUNNING}),
-        JobStatus.CANCELLED: frozenset({JobStatus.PENDING, JobStatus.RUNNING}),
-    }
-)
-"""Which states may come before a state. RUNNING follows RUNNING when a later attempt takes over from a dead one."""
+
+class JobEvent(StrEnum):
+    """What the metrics count of a job, each once."""
+
+    SUBMITTED = "submitted"
+    ENDED = "ended"
 
 
 class Job(BaseModel):
     """A job as recorded.
 
-    `type_label` is the value of the plugin's metric label (an export's format). `attempt` tells the worker's runs
-    apart: a later one compares greater. `result_key` names the result document in the results bucket.
+    `type_label` is the value of the plugin's metric label (an export's format). `attempt` names the worker's run that
+    has the job, until `lease_until` at the latest. `result_key` names the result document in the results bucket.
+    `version` grows with every write. `uncounted` are the events that no metric has counted yet, `samples` the values
+    of the plugin's own metrics.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -62,7 +59,11 @@ class Job(BaseModel):
     started_at: datetime | None = None
     completed_at: datetime | None = None
     attempt: str | None = None
+    lease_until: datetime | None = None
     result_key: str | None = None
+    version: int = 1
+    uncounted: frozenset[JobEvent] = frozenset({JobEvent.SUBMITTED})
+    samples: dict[str, float] = {}
 
 
 def now() -> datetime:

@@ -1,29 +1,39 @@
-"""Jobs in DynamoDB: every change is one conditional write.
+"""Jobs in DynamoDB: every change is one conditional write, and says which transition it is."""
 
-One item a job, `pk = JOB#{job_id}`, `sk = JOB`; the index `by_county` holds `{county_id}#{plugin}` and
-`{created_at}#{job_id}`. Parameters are kept as JSON text, as DynamoDB has no floats; those too large for an item live
-in the results bucket.
-"""
-
-import base64
-import heapq
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import re
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from terrafusion.errors import Conflict, InvalidRequest, JobSuperseded, NotFound
-from terrafusion.jobs.model import PREDECESSORS, Job, JobStatus, now, timestamp
+from terrafusion.errors import FailureReason, JobSuperseded, NotFound
+from terrafusion.jobs import transitions
+from terrafusion.jobs.items import COUNTY_PLUGIN, CREATED_JOB, OPEN_PLUGIN, attribute, from_item, job_key, to_item
+from terrafusion.jobs.model import Job, JobEvent, JobStatus, now, timestamp
+from terrafusion.jobs.transitions import Guard, Transition
+from terrafusion.paging import LOWEST, Item, merged, newest_first, read_cursor
 from terrafusion.storage import Storage
+from terrafusion.transactions import ConditionFailed, transact
 
 COUNTY_INDEX = "by_county"
+OPEN_INDEX = "by_open"
 INLINE_PARAMETERS_BYTES = 8_000
-PAGE_ITEMS = 100
+
+NAMES = re.compile(r"#(\w+)")
+
+GUARDS: Mapping[Guard, str] = {
+    Guard.FREE: "",
+    Guard.OWN: " AND #attempt = :attempt",
+    Guard.EARLIER: " AND #attempt < :attempt",
+    Guard.LEASE_OVER: " AND #lease_until < :moment",
+    Guard.UNCHANGED: " AND #version = :version",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +58,18 @@ class JobStore:
         self._results = results
         self._keep = timedelta(days=keep_days)
 
-    def create(self, job: Job) -> None:
-        """Record a new job.
+    def create(self, job: Job, also: Sequence[dict[str, Any]] = ()) -> None:
+        """Record a new job, and with it, or not at all, other writes of a transaction.
 
         Raises
         ------
-        Conflict
-            When a job of that id exists already.
+        ConditionFailed
+            When one of the writes' conditions does not hold; `index` 0 is the job's: its id is taken.
         """
-        text = json.dumps(job.parameters, separators=(",", ":"), allow_nan=False)
-        item = {**_keys(job.job_id), **_attributes(job), "expires_at": self._expiry(job.created_at)}
-        if len(text) > INLINE_PARAMETERS_BYTES:
-            key = f"requests/{job.plugin}/{job.county_id}/{job.job_id}.json"
-            self._results.write(key, text.encode(), "application/json")
-            item["parameters_key"] = {"S": key}
-        else:
-            item["parameters"] = {"S": text}
-        item["county_plugin"] = {"S": f"{job.county_id}#{job.plugin}"}
-        item["created_job"] = {"S": _sort_key(job)}
-        try:
-            self._client.put_item(TableName=self._table, Item=item, ConditionExpression="attribute_not_exists(pk)")
-        except self._client.exceptions.ConditionalCheckFailedException:
-            raise Conflict(f"Job {job.job_id} exists already.") from None
+        item = {**to_item(job), **self._parameters(job)}
+        item["expires_at"] = {"N": str(int((job.created_at + self._keep).timestamp()))}
+        put = {"TableName": self._table, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
+        transact(self._client, [{"Put": put}, *also])
 
     def get(self, job_id: str) -> Job:
         """Read a job, consistently.
@@ -79,24 +79,24 @@ class JobStore:
         NotFound
             When there is none, or its time is over.
         """
-        response = self._client.get_item(TableName=self._table, Key=_keys(job_id), ConsistentRead=True)
+        response = self._client.get_item(TableName=self._table, Key=job_key(job_id), ConsistentRead=True)
         item = response.get("Item")
-        if item is None or self._is_expired(item):
+        if item is None or int(item["expires_at"]["N"]) <= now().timestamp():
             raise NotFound(f"There is no job {job_id}.")
         return self._job(item)
 
-    def claim(self, job_id: str, attempt: str) -> Job | None:
-        """Take a job for an attempt of its worker: PENDING, or RUNNING under an earlier attempt that died.
+    def claim(
+        self, job_id: str, attempt: str, lease_until: datetime, transition: Transition = transitions.CLAIM
+    ) -> Job | None:
+        """Take a job for an attempt of its worker, which will not run longer than the lease.
 
         Returns
         -------
-        The job, now RUNNING, or None when it is finished or this attempt or a later one has it already.
+        The job, now RUNNING, or None when it is over or somebody else's.
         """
-        changes = {"status": JobStatus.RUNNING, "attempt": attempt, "message": "Running", "progress": 0}
-        condition = "#status = :pending OR (#status = :running AND #attempt < :attempt)"
-        values = {":pending": {"S": JobStatus.PENDING}, ":running": {"S": JobStatus.RUNNING}}
+        changes = {"attempt": attempt, "lease_until": lease_until, "message": "Running", "progress": 0}
         try:
-            return self._update(job_id, changes, condition, values, started=True)
+            return self._apply(job_id, transition, changes, attempt=attempt)
         except JobSuperseded:
             return None
 
@@ -108,36 +108,86 @@ class JobStore:
         JobSuperseded
             When the job is no longer this attempt's: cancelled, closed or taken over.
         """
-        self._update_own(job_id, attempt, {"progress": progress, "message": message})
+        self._apply(job_id, transitions.REPORT, {"progress": progress, "message": message}, attempt=attempt)
 
-    def complete(self, job_id: str, attempt: str, result_key: str, message: str) -> Job:
+    def complete(
+        self, job_id: str, attempt: str, result_key: str, message: str, samples: Mapping[str, float] | None = None
+    ) -> Job:
         """Finish an attempt's job with its result; see `report` for errors."""
-        return self._update_own(
-            job_id,
-            attempt,
-            {"status": JobStatus.COMPLETED, "progress": 100, "message": message, "result_key": result_key},
-        )
+        changes = {"progress": 100, "message": message, "result_key": result_key, "samples": dict(samples or {})}
+        return self._apply(job_id, transitions.COMPLETE, changes, attempt=attempt)
 
-    def fail_attempt(self, job_id: str, attempt: str, reason: str, message: str) -> Job:
+    def fail_attempt(self, job_id: str, attempt: str, reason: FailureReason, message: str) -> Job:
         """Finish an attempt's job without a result; see `report` for errors."""
-        return self._update_own(
-            job_id, attempt, {"status": JobStatus.FAILED, "failure_reason": reason, "message": message}
-        )
+        changes = {"failure_reason": reason.value, "message": message}
+        return self._apply(job_id, transitions.FAIL, changes, attempt=attempt)
 
-    def close(self, job_id: str, status: JobStatus, message: str, reason: str | None = None) -> Job | None:
-        """End a job from outside its worker: cancelled, or failed because its worker cannot say so itself.
+    def close(self, job_id: str, reason: FailureReason, message: str, version: int | None = None) -> Job | None:
+        """End a job from outside its worker as FAILED; with a `version` only while nobody wrote since.
 
         Returns
         -------
-        The job as ended now, or None when it had ended before.
+        The job as ended now, or None when it had ended (or changed) before.
         """
-        changes = {"status": status, "message": message, **({"failure_reason": reason} if reason else {})}
-        allowed = sorted(PREDECESSORS[status])
-        names = {f":from{i}": {"S": state} for i, state in enumerate(allowed)}
+        transition = transitions.CLOSE if version is None else transitions.CLOSE_STALE
+        changes = {"failure_reason": reason.value, "message": message}
         try:
-            return self._update(job_id, changes, f"#status IN ({', '.join(names)})", names)
+            return self._apply(job_id, transition, changes, version=version)
         except JobSuperseded:
             return None
+
+    def touch(self, job: Job, message: str) -> bool:
+        """Note that a waiting job was handed over again; False when somebody wrote since it was read."""
+        try:
+            self._apply(job.job_id, transitions.DISPATCH_AGAIN, {"message": message}, version=job.version)
+        except JobSuperseded:
+            return False
+        return True
+
+    def cancel(self, job_id: str, message: str, also: Sequence[dict[str, Any]] = ()) -> Job | None:
+        """End a job as CANCELLED together with other writes; None when it had ended before."""
+        update = self._update(job_id, transitions.CANCEL, {"message": message})
+        try:
+            transact(self._client, [{"Update": update}, *also])
+        except ConditionFailed:
+            return None
+        return self.get(job_id)
+
+    def settle(self, job: Job, event: JobEvent) -> None:
+        """Note that the metrics have counted an event; a job that is over and counted leaves the open ones."""
+        done = job.status.is_terminal and job.uncounted == {event}
+        if done and self._forget_open(job.job_id, "#version = :version", {":version": attribute(job.version)}):
+            return
+        response = self._client.update_item(
+            TableName=self._table,
+            Key=job_key(job.job_id),
+            UpdateExpression="DELETE #uncounted :event ADD #version :one",
+            ConditionExpression="attribute_exists(pk)",
+            ExpressionAttributeNames={"#uncounted": "uncounted", "#version": "version"},
+            ExpressionAttributeValues={":event": {"SS": [event]}, ":one": {"N": "1"}},
+            ReturnValues="ALL_NEW",
+        )
+        self.close_if_counted(self._job(response["Attributes"]))
+
+    def close_if_counted(self, job: Job) -> None:
+        """Take a job that is over, and whose events are all counted, from the open ones."""
+        if job.status.is_terminal and not job.uncounted:
+            self._forget_open(job.job_id, "attribute_not_exists(#uncounted)", {})
+
+    def open_jobs(self, plugin: str, silent_since: datetime) -> Iterator[Job]:
+        """Jobs of a plugin that are not over, or not counted, and that nobody wrote since; the longest silent first."""
+        query = {
+            "TableName": self._table,
+            "IndexName": OPEN_INDEX,
+            "KeyConditionExpression": f"{OPEN_PLUGIN} = :plugin AND updated_at < :since",
+            "ExpressionAttributeValues": {":plugin": {"S": plugin}, ":since": attribute(silent_since)},
+        }
+        for page in self._client.get_paginator("query").paginate(**query):
+            for keys in page["Items"]:
+                key = {"pk": keys["pk"], "sk": keys["sk"]}
+                item = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
+                if item is not None and item["updated_at"]["S"] < str(timestamp(silent_since)):
+                    yield self._job(item)
 
     def page(
         self,
@@ -156,137 +206,117 @@ class JobStore:
         InvalidRequest
             When the cursor is not one that a page gave.
         """
-        before = _read_cursor(cursor) if cursor else None
-        streams = [self._newest_first(plugin, county, status, created_after, before) for county in county_ids]
-        merged = heapq.merge(*streams, key=lambda item: item["created_job"]["S"], reverse=True)
-        items = [item for item, _ in zip(merged, range(limit + 1), strict=False)]
-        cursor_after = items[limit - 1]["created_job"]["S"] if len(items) > limit else None
-        return Page(
-            tuple(self._job(item) for item in items[:limit]),
-            _write_cursor(cursor_after) if cursor_after else None,
-        )
+        low, high = f"{timestamp(created_after)}$" if created_after else LOWEST, read_cursor(cursor)
+        streams = [self._newest_first(plugin, county, status, low, high) for county in county_ids]
+        items, next_cursor = merged(streams, CREATED_JOB, limit)
+        return Page(tuple(self._job(item) for item in items), next_cursor)
 
-    def _newest_first(
-        self, plugin: str, county: str, status: JobStatus | None, after: datetime | None, before: str | None
-    ) -> Iterator[dict[str, Any]]:
+    def _newest_first(self, plugin: str, county: str, status: JobStatus | None, low: str, high: str) -> Iterator[Item]:
         values = {":partition": {"S": f"{county}#{plugin}"}, ":now": {"N": str(int(now().timestamp()))}}
-        filters = ["expires_at > :now"]
-        names = {}
-        if status:
-            filters.append("#status = :status")
-            values[":status"] = {"S": status}
-            names["#status"] = "status"
-        low, high = (f"{timestamp(after)}$" if after else " "), before or "~"
-        if low > high:  # DynamoDB refuses an empty range
-            return
-        values[":low"], values[":high"] = {"S": low}, {"S": high}
         query: dict[str, Any] = {
             "TableName": self._table,
             "IndexName": COUNTY_INDEX,
-            "KeyConditionExpression": "county_plugin = :partition AND created_job BETWEEN :low AND :high",
-            "FilterExpression": " AND ".join(filters),
+            "KeyConditionExpression": f"{COUNTY_PLUGIN} = :partition AND {CREATED_JOB} BETWEEN :low AND :high",
+            "FilterExpression": "expires_at > :now",
             "ExpressionAttributeValues": values,
-            "ScanIndexForward": False,
-            "Limit": PAGE_ITEMS,
         }
-        if names:
-            query["ExpressionAttributeNames"] = names
-        while True:
-            response = self._client.query(**query)
-            for item in response["Items"]:
-                if item["created_job"]["S"] != before:
-                    yield item
-            if "LastEvaluatedKey" not in response:
-                return
-            query["ExclusiveStartKey"] = response["LastEvaluatedKey"]
+        if status:
+            query["FilterExpression"] += " AND #status = :status"
+            query["ExpressionAttributeNames"] = {"#status": "status"}
+            values[":status"] = {"S": status}
+        return newest_first(self._client, CREATED_JOB, low, high, query)
 
-    def _update_own(self, job_id: str, attempt: str, changes: Mapping[str, Any]) -> Job:
-        values = {":running": {"S": JobStatus.RUNNING}, ":mine": {"S": attempt}}
-        return self._update(job_id, changes, "#status = :running AND #attempt = :mine", values)
-
-    def _update(
+    def _apply(
         self,
         job_id: str,
+        transition: Transition,
         changes: Mapping[str, Any],
-        condition: str,
-        values: Mapping[str, Any],
         *,
-        started: bool = False,
+        attempt: str | None = None,
+        version: int | None = None,
     ) -> Job:
-        moment = timestamp(now())
-        changes = {**changes, "updated_at": moment}
-        status = changes.get("status")
-        if status is not None and JobStatus(status).is_terminal:
-            changes["completed_at"] = moment
-        assignments = [f"#{name} = :{name}" for name in changes]
-        if started:
-            assignments.append("started_at = if_not_exists(started_at, :updated_at)")
-        used = {name for name in ("status", "attempt") if f"#{name}" in condition}
+        """Make a transition.
+
+        A write whose answer was lost is sent again by the SDK and then fails its own condition; it is known by its
+        `write_id`, and counts as done.
+        """
+        update = self._update(job_id, transition, changes, attempt=attempt, version=version)
         try:
             response = self._client.update_item(
-                TableName=self._table,
-                Key=_keys(job_id),
-                UpdateExpression="SET " + ", ".join(assignments),
-                ConditionExpression=f"attribute_exists(pk) AND ({condition})",
-                ExpressionAttributeNames={f"#{name}": name for name in (*changes, *used)},
-                ExpressionAttributeValues={
-                    **{f":{name}": _value(v) for name, v in changes.items()},
-                    **values,
-                },
-                ReturnValues="ALL_NEW",
+                **update, ReturnValues="ALL_NEW", ReturnValuesOnConditionCheckFailure="ALL_OLD"
             )
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
-            raise JobSuperseded(f"Job {job_id} is not in a state that allows this.") from error
+            found: Item = dict(error.response.get("Item") or {})  # type: ignore[call-overload]
+            if found.get("write_id") == update["ExpressionAttributeValues"][":write_id"]:
+                return self._job(found)
+            raise JobSuperseded(f"Job {job_id} does not allow '{transition.name}' now.") from error
         return self._job(response["Attributes"])
 
-    def _job(self, item: Mapping[str, Any]) -> Job:
-        values: dict[str, Any] = {
-            name: _plain(item[name]) for name in Job.model_fields if name in item and name != "parameters"
+    def _update(
+        self,
+        job_id: str,
+        transition: Transition,
+        changes: Mapping[str, Any],
+        *,
+        attempt: str | None = None,
+        version: int | None = None,
+    ) -> dict[str, Any]:
+        """The write that makes a transition, on the condition that it is legal."""
+        moment = now()
+        changes = {**changes, "status": transition.target, "updated_at": moment, "write_id": uuid.uuid4().hex}
+        added = "ADD #version :one"
+        values: dict[str, Any] = {":one": {"N": "1"}}
+        if transition.target.is_terminal:
+            changes["completed_at"] = moment
+            added += ", #uncounted :ended"
+            values[":ended"] = {"SS": [JobEvent.ENDED]}
+        assignments = [f"#{name} = :{name}" for name in changes]
+        if transition.target is JobStatus.RUNNING:
+            assignments.append("#started_at = if_not_exists(#started_at, :updated_at)")
+        values |= {f":{name}": attribute(value) for name, value in changes.items()}
+        cases = []
+        for number, (state, guard) in enumerate(transition.sources.items()):
+            values[f":from{number}"] = {"S": state}
+            cases.append(f"#status = :from{number}{GUARDS[guard]}")
+        condition = f"attribute_exists(pk) AND ({' OR '.join(cases)})"
+        asked = {":attempt": attempt, ":version": version, ":moment": moment}
+        values |= {name: attribute(value) for name, value in asked.items() if name in condition}
+        expression = f"SET {', '.join(assignments)} {added}"
+        return {
+            "TableName": self._table,
+            "Key": job_key(job_id),
+            "UpdateExpression": expression,
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": {f"#{name}": name for name in NAMES.findall(expression + condition)},
+            "ExpressionAttributeValues": values,
         }
+
+    def _forget_open(self, job_id: str, condition: str, values: Mapping[str, Any]) -> bool:
+        names = {"#open": OPEN_PLUGIN, "#uncounted": "uncounted", "#version": "version"}
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=job_key(job_id),
+                UpdateExpression="REMOVE #open, #uncounted ADD #version :one",
+                ConditionExpression=f"attribute_exists(pk) AND {condition}",
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues={**values, ":one": {"N": "1"}},
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def _parameters(self, job: Job) -> Item:
+        text = json.dumps(job.parameters, separators=(",", ":"), allow_nan=False)
+        if len(text) <= INLINE_PARAMETERS_BYTES:
+            return {"parameters": {"S": text}}
+        key = f"results/{job.plugin}/{job.county_id}/{job.job_id}/request.json"
+        self._results.write(key, text.encode(), "application/json")
+        return {"parameters_key": {"S": key}}
+
+    def _job(self, item: Item) -> Job:
         if "parameters_key" in item:
-            values["parameters"] = self._results.read_json(item["parameters_key"]["S"])
-        else:
-            values["parameters"] = json.loads(item["parameters"]["S"])
-        return Job.model_validate(values)
-
-    def _expiry(self, created_at: datetime) -> dict[str, str]:
-        return {"N": str(int((created_at + self._keep).timestamp()))}
-
-    def _is_expired(self, item: Mapping[str, Any]) -> bool:
-        return int(item["expires_at"]["N"]) <= now().timestamp()
-
-
-def _keys(job_id: str) -> dict[str, Any]:
-    return {"pk": {"S": f"JOB#{job_id}"}, "sk": {"S": "JOB"}}
-
-
-def _sort_key(job: Job) -> str:
-    return f"{timestamp(job.created_at)}#{job.job_id}"
-
-
-def _attributes(job: Job) -> dict[str, Any]:
-    document = job.model_dump(exclude={"parameters"}, exclude_none=True)
-    return {name: _value(timestamp(v) if isinstance(v, datetime) else v) for name, v in document.items()}
-
-
-def _value(value: str | int | None) -> dict[str, str]:
-    return {"N": str(value)} if isinstance(value, int) else {"S": str(value)}
-
-
-def _plain(value: Mapping[str, str]) -> str | int:
-    return int(value["N"]) if "N" in value else value["S"]
-
-
-def _write_cursor(sort_key: str) -> str:
-    return base64.urlsafe_b64encode(sort_key.encode()).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str) -> str:
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-        datetime.strptime(text.partition("#")[0], "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
-    except ValueError:
-        raise InvalidRequest("The cursor is not one that a page of this list gave.") from None
-    return text
+            return from_item(item, self._results.read_json(item["parameters_key"]["S"]))
+        return from_item(item, json.loads(item["parameters"]["S"]))

@@ -6,21 +6,26 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
 from terrafusion.errors import FailureReason, JobFailure, JobSuperseded
-from terrafusion.jobs.model import Job, JobStatus, now
-from terrafusion.jobs.service import base_labels
+from terrafusion.jobs.counting import JobCounter
+from terrafusion.jobs.model import Job, JobEvent, JobStatus, now
 from terrafusion.jobs.store import JobStore
-from terrafusion.metrics import EmfSink, MetricSpec
-from terrafusion.plugins import Plugin
+from terrafusion.jobs.transitions import CLAIM, CLAIM_DELIVERED, Transition
+from terrafusion.metrics import MetricSpec
 from terrafusion.storage import Storage
 
 log = logging.getLogger(__name__)
 
 REPORT_EVERY_SECONDS = 1.0
 STOP_BEFORE_DEADLINE_SECONDS = 15.0
+SHORTEST_STOP_SHARE = 0.2
+"""Of a function's time that is left when it starts: short functions stop later before their deadline."""
+LEASE_MARGIN = timedelta(seconds=5)
+"""After its deadline the platform takes a moment to end a function."""
 
 TIMEOUTS = frozenset({"States.Timeout", "Sandbox.Timedout"})
 
@@ -30,6 +35,25 @@ class Deadline(Protocol):
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One run of a job's worker: the token that its writes carry, and how it may take the job."""
+
+    token: str
+    transition: Transition
+
+    @classmethod
+    def of_workflow(cls, text: str) -> "Attempt":
+        """A workflow's attempt `{time}#{retry}`, as text that grows: retry 10 after retry 9."""
+        entered, _, retry = text.rpartition("#")
+        return cls(f"{entered}#{int(retry):06}", CLAIM)
+
+    @classmethod
+    def of_message(cls, message_id: str, deliveries: int) -> "Attempt":
+        """A delivery of a message; others of the same job may be under way."""
+        return cls(f"{message_id}#{deliveries:06}", CLAIM_DELIVERED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +83,8 @@ class Progress:
         self._store = store
         self._job = job
         self._deadline = deadline
+        left = deadline.get_remaining_time_in_millis()
+        self._stop_at_millis = min(STOP_BEFORE_DEADLINE_SECONDS * 1000, SHORTEST_STOP_SHARE * left)
         self._reported_at = time.monotonic()
 
     def __call__(self, fraction: float, message: str) -> None:
@@ -71,7 +97,7 @@ class Progress:
         JobFailure
             When the function's own time is nearly over: better to say so than to be killed.
         """
-        if self._deadline.get_remaining_time_in_millis() < STOP_BEFORE_DEADLINE_SECONDS * 1000:
+        if self._deadline.get_remaining_time_in_millis() < self._stop_at_millis:
             raise JobFailure(FailureReason.TIMEOUT, "The work did not fit into the worker's time limit.")
         moment = time.monotonic()
         if moment - self._reported_at < REPORT_EVERY_SECONDS:
@@ -88,26 +114,25 @@ Work = Callable[[Job, Path, Progress], Outcome]
 class Worker:
     """Runs the jobs of one plugin."""
 
-    plugin: Plugin
     store: JobStore
     results: Storage
-    metrics: EmfSink
+    counter: JobCounter
 
-    def run(self, job_id: str, attempt: str, deadline: Deadline, work: Work) -> JobStatus:
+    def run(self, job_id: str, attempt: Attempt, deadline: Deadline, work: Work) -> JobStatus:
         """Claim a job and work on it, unless it is finished or somebody else's.
 
         Returns
         -------
         The state in which it leaves the job.
         """
-        job = self.store.claim(job_id, ordered(attempt))
+        job = self.store.claim(job_id, attempt.token, lease(deadline), attempt.transition)
         if job is None:
             log.info("job %s is not this attempt's", job_id)
             return self.store.get(job_id).status
         with tempfile.TemporaryDirectory(prefix="terrafusion-") as directory:
             try:
                 outcome = work(job, Path(directory), Progress(self.store, job, deadline))
-                return self._finish(job, outcome)
+                ended = self._finish(job, outcome)
             except JobSuperseded:
                 log.info("job %s was cancelled or taken over; the attempt stops", job_id)
                 return self.store.get(job_id).status
@@ -116,22 +141,10 @@ class Worker:
             except Exception:
                 log.exception("job %s failed", job_id)
                 return self._fail(job, FailureReason.PROCESSING_EXCEPTION, "The job failed unexpectedly.")
+        self.counter.count(ended, JobEvent.ENDED)
+        return ended.status
 
-    def close_crashed(self, job_id: str, error: Mapping[str, Any]) -> JobStatus:
-        """Finish what a dead worker left: called by the workflow with the error that it caught."""
-        name = str(error.get("Error", ""))
-        reason = FailureReason.TIMEOUT if name in TIMEOUTS else FailureReason.WORKER_CRASHED
-        texts = {
-            FailureReason.TIMEOUT: "The worker ran into its time limit.",
-            FailureReason.WORKER_CRASHED: f"The worker died ({name or 'no reason given'}).",
-        }
-        job = self.store.close(job_id, JobStatus.FAILED, texts[reason], reason)
-        if job is None:
-            return self.store.get(job_id).status
-        self._count_failed(job, reason)
-        return job.status
-
-    def _finish(self, job: Job, outcome: Outcome) -> JobStatus:
+    def _finish(self, job: Job, outcome: Outcome) -> Job:
         """Keep the result under a key of this attempt's own, and only then let the job point to it."""
         folder = f"results/{job.plugin}/{job.county_id}/{job.job_id}/{_key_part(job.attempt)}"
         document: dict[str, Any] = {"result": dict(outcome.document), "file": None}
@@ -142,31 +155,20 @@ class Worker:
             document["result"][outcome.file.location_field] = self.results.uri(key)
         result_key = f"{folder}/result.json"
         self.results.write_json(result_key, document)
+        samples = {spec.name: value for spec, value in (outcome.samples or {}).items()}
         try:
-            done = self.store.complete(job.job_id, job.attempt or "", result_key, outcome.message)
+            return self.store.complete(job.job_id, job.attempt or "", result_key, outcome.message, samples)
         except JobSuperseded:
             self._discard(result_key, document)
             raise
-        labels = base_labels(self.plugin, done)
-        self.metrics.record(self.plugin.metrics.completed, 1, labels)
-        self.metrics.record(self.plugin.metrics.duration, _seconds(done), labels)
-        for spec, value in (outcome.samples or {}).items():
-            self.metrics.record(spec, value, labels)
-        return done.status
 
     def _fail(self, job: Job, reason: FailureReason, message: str) -> JobStatus:
         try:
             failed = self.store.fail_attempt(job.job_id, job.attempt or "", reason, message)
         except JobSuperseded:
             return self.store.get(job.job_id).status
-        self._count_failed(failed, reason)
+        self.counter.count(failed, JobEvent.ENDED)
         return failed.status
-
-    def _count_failed(self, job: Job, reason: FailureReason) -> None:
-        labels = base_labels(self.plugin, job)
-        self.metrics.record(self.plugin.metrics.failed, 1, {**labels, "failure_reason": reason})
-        if job.started_at:
-            self.metrics.record(self.plugin.metrics.duration, _seconds(job), labels)
 
     def _discard(self, result_key: str, document: Mapping[str, Any]) -> None:
         if document["file"]:
@@ -174,16 +176,32 @@ class Worker:
         self.results.delete(result_key)
 
 
-def ordered(attempt: str) -> str:
-    """An attempt's token `{time}#{retry}` such that a later one compares greater as text: retry 10 after retry 9."""
-    entered, _, retry = attempt.rpartition("#")
-    return f"{entered}#{int(retry):06}"
+@dataclass(frozen=True, slots=True)
+class Closer:
+    """Ends what a dead worker left."""
+
+    store: JobStore
+    counter: JobCounter
+
+    def close(self, job_id: str, error: Mapping[str, Any]) -> JobStatus:
+        """End a job whose workflow caught an error, given as `{"Error", "Cause"}`."""
+        name = str(error.get("Error", ""))
+        timed_out = name in TIMEOUTS or "Sandbox.Timedout" in str(error.get("Cause", ""))
+        reason = FailureReason.TIMEOUT if timed_out else FailureReason.WORKER_CRASHED
+        texts = {
+            FailureReason.TIMEOUT: "The worker ran into its time limit.",
+            FailureReason.WORKER_CRASHED: f"The worker died ({name or 'no reason given'}).",
+        }
+        job = self.store.close(job_id, reason, texts[reason])
+        if job is None:
+            return self.store.get(job_id).status
+        self.counter.count(job, JobEvent.ENDED)
+        return job.status
 
 
-def _seconds(job: Job) -> float:
-    """Time from claim to end."""
-    start, end = job.started_at or job.created_at, job.completed_at or now()
-    return max(0.0, (end - start).total_seconds())
+def lease(deadline: Deadline) -> datetime:
+    """When an attempt that starts now can no longer be running."""
+    return now() + timedelta(milliseconds=deadline.get_remaining_time_in_millis()) + LEASE_MARGIN
 
 
 def _key_part(attempt: str | None) -> str:

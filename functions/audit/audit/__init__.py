@@ -1,0 +1,1 @@
+"""Who did what to which job: the records, for those who may read them."""

@@ -1,0 +1,81 @@
+"""The routes that show what a job came to, and sign links to its file: a function of their own, which may only read."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter
+from starlette.responses import RedirectResponse
+
+from terrafusion.audit import Action
+from terrafusion.auth import Principal
+from terrafusion.deployment import Deployment
+from terrafusion.errors import Conflict, NotFound
+from terrafusion.http.app import Caller
+from terrafusion.http.jobs import StatusDocument, status_document
+from terrafusion.jobs.model import Job, timestamp
+from terrafusion.jobs.work import result_of
+from terrafusion.plugins import Plugin
+from terrafusion.storage import Link
+
+
+class ResultsDocument(StatusDocument):
+    """A job with its result, null until it is COMPLETED."""
+
+    result: dict[str, Any] | None
+
+
+class ResultRoutes:
+    """A plugin's results and downloads; each view is recorded before it is answered."""
+
+    def __init__(self, plugin: Plugin, deployment: Callable[[], Deployment]) -> None:
+        self._plugin = plugin
+        self._deployment = deployment
+        self.router = APIRouter(prefix=f"/api/v1/{plugin.slug}", tags=[plugin.slug])
+        self.router.add_api_route(
+            "/results/{job_id}", self.results, response_model=ResultsDocument, summary="A job's result"
+        )
+        self.router.add_api_route(
+            "/download/{job_id}",
+            self.download,
+            status_code=302,
+            response_class=RedirectResponse,
+            summary="A fresh link to a job's file",
+        )
+
+    def results(self, job_id: UUID, caller: Caller) -> dict[str, Any]:
+        """What a job came to, with a fresh link to its file."""
+        job, stored = self._read(caller, str(job_id))
+        document = status_document(self._plugin, job)
+        if stored is None:
+            return {**document, "result": None}
+        self._record(caller, Action.RESULT_VIEWED, job)
+        result = dict(stored["result"])
+        if stored["file"]:
+            link = self._link(stored["file"])
+            result["download_url"] = link.url
+            result["download_url_expires_at"] = timestamp(link.expires_at)
+        return {**document, "result": result}
+
+    def download(self, job_id: UUID, caller: Caller) -> RedirectResponse:
+        """Redirect to a link that lives for some minutes."""
+        job, stored = self._read(caller, str(job_id))
+        if stored is None:
+            raise Conflict(f"Job {job_id} is {job.status}; only a COMPLETED job has a file.")
+        if not stored["file"]:
+            raise NotFound(f"Job {job_id} has a result, but no file.")
+        self._record(caller, Action.DOWNLOADED, job)
+        return RedirectResponse(self._link(stored["file"]).url, 302)
+
+    def _read(self, caller: Principal, job_id: str) -> tuple[Job, dict[str, Any] | None]:
+        here = self._deployment()
+        job = here.access(self._plugin).job(caller, self._plugin.view_results, job_id)
+        return job, result_of(job, here.results)
+
+    def _record(self, caller: Principal, action: Action, job: Job) -> None:
+        access = self._deployment().access(self._plugin)
+        access.audit.add(access.record(caller, action, job.county_id, job.job_id))
+
+    def _link(self, file: dict[str, str]) -> Link:
+        here = self._deployment()
+        return here.results.link(file["key"], file["name"], here.settings.link_seconds)
