@@ -1,0 +1,14 @@
+"""Results and downloads, and their Lambda entry."""
+
+from mangum import Mangum
+
+from layer_digest.deployed import deployment
+from layer_digest.plugin import PLUGIN
+from terrafusion.http import ResultRoutes, create_app
+from terrafusion.logs import configure
+
+app = create_app(PLUGIN.title, PLUGIN.slug)
+app.include_router(ResultRoutes(PLUGIN, deployment).router)
+
+logger = configure(PLUGIN.slug)
+handler = logger.inject_lambda_context(clear_state=True)(Mangum(app, lifespan="off"))
