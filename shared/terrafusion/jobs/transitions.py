@@ -51,8 +51,9 @@ class Transition:
             return job.version == version
         if guard is Guard.LEASE_OVER:
             return job.lease_until is not None and moment is not None and job.lease_until < moment
-        held, asks = job.attempt or "", attempt or ""
-        return held == asks if guard is Guard.OWN else held < asks
+        if job.attempt is None or attempt is None:
+            return False
+        return job.attempt == attempt if guard is Guard.OWN else job.attempt < attempt
 
 
 def _transition(name: str, target: JobStatus, sources: dict[JobStatus, Guard]) -> Transition:
