@@ -20,12 +20,12 @@ from local.gateway import Gateway, GatewayServer
 from local.invocation import InvokeError, InvokeResult
 from local.issuer import Issuer
 from local.logfiles import LogFiles
+from local.plugins import metrics_of
 from local.private_files import write_private
 from local.prometheus import CONTENT_TYPE, Adapter
 from local.provisioning import JWKS_PATH, create_resources, local_credentials, local_parameters
 from local.runtime import Functions, Limits
 from local.template import Template
-from terrafusion.metrics import CATALOGUE
 
 __all__ = ["TEMPLATE", "Cloud", "CloudFailure", "PortInUse", "data_bucket_offline"]
 
@@ -70,7 +70,7 @@ class Cloud:
         self._aws_port = aws_port
         self._show = on_log or ((lambda _name, _line: None) if quiet else _print_line)
         self._limits = limits or Limits()
-        self._adapter = Adapter(CATALOGUE)
+        self._adapter: Adapter | None = None
         self._credentials = local_credentials(self._state)
         self._undo = ExitStack()
         self._functions: Functions | None = None
@@ -145,6 +145,7 @@ class Cloud:
             self._path, local_parameters(self._path, issuer, self._server.url), endpoint=self._endpoint.url
         )
         queue_urls = create_resources(self._endpoint, template)
+        self._adapter = Adapter(metrics_of(function.code for function in template.functions.values()))
         self._functions = self._make_functions(template, logs)
         self._endpoint.resume()
         self._undo.callback(self._server.stop)  # first of all, too: requests under way need the rest
@@ -180,7 +181,7 @@ class Cloud:
         }
 
         def on_line(name: str, line: str) -> None:
-            if not self._adapter.feed(line):
+            if not (self._adapter and self._adapter.feed(line)):
                 logs.write(name, line)
                 self._show(name, line)
 
@@ -194,7 +195,7 @@ class Cloud:
             self._invoke,
             on_access=lambda line: logs.write(ACCESS_LOG, line),
             extra={
-                "/metrics": lambda: (CONTENT_TYPE, self._adapter.text()),
+                "/metrics": lambda: (CONTENT_TYPE, self._adapter.text() if self._adapter else b""),
                 JWKS_PATH: lambda: ("application/json", json.dumps(issuer.jwks()).encode()),
             },
         )
