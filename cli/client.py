@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,15 +29,16 @@ class Api:
 
     def get(self, path: str, **query: Any) -> Any:
         """Ask, and give the answer's document."""
-        return self._call("GET", path, params={k: v for k, v in query.items() if v is not None})
+        return self._call("GET", path, again=True, params={k: v for k, v in query.items() if v is not None})
 
     def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """Send a document, and give the answer's."""
         return self._call("POST", path, json=body)
 
     def submit(self, plugin: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Submit a job; gives its status document."""
-        return dict(self.post(f"/api/v1/{plugin}/run", request))
+        """Submit a job; gives its status document. Sent again under its key when no answer came: one job all the same."""
+        key = {"idempotency-key": str(uuid.uuid4())}
+        return dict(self._call("POST", f"/api/v1/{plugin}/run", again=True, json=request, headers=key))
 
     def wait(self, job: Mapping[str, Any], on_change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         """Follow a job to its end; gives the last status document."""
@@ -78,15 +80,21 @@ class Api:
             partial.unlink(missing_ok=True)
         return size
 
-    def _call(self, method: str, path: str, **options: Any) -> Any:
+    def _call(self, method: str, path: str, *, again: bool = False, **options: Any) -> Any:
+        """Send a request; again when the API asks for it or, where that does no harm, when no answer came."""
         for attempt in range(TRIES):
+            last = attempt == TRIES - 1
+            pause = float(2**attempt)
             try:
                 response = self._http.request(method, path, **options)
             except httpx.TransportError as error:
-                raise CommandFailure(f"{self.address} does not answer: {error}") from error
-            if response.status_code not in {429, 503} or attempt == TRIES - 1:
-                break
-            time.sleep(float(response.headers.get("retry-after", 2**attempt)))
+                if last or not again or isinstance(error, httpx.ConnectError):
+                    raise CommandFailure(f"{self.address} does not answer: {error}") from error
+            else:
+                if last or response.status_code not in {429, 503}:
+                    break
+                pause = float(response.headers.get("retry-after", pause))
+            time.sleep(pause)
         if response.is_success:
             return response.json()
         raise _failure(response)

@@ -5,6 +5,7 @@ import sys
 import typer
 
 from cli import cloud, counties, exports, jobs
+from cli.audit import audit
 from cli.demo import demo
 from cli.failures import CommandFailure
 from cli.output import errors
@@ -29,6 +30,7 @@ for command in (
     jobs.results,
     jobs.cancel,
     jobs.download,
+    audit,
 ):
     app.command()(command)
 

@@ -37,10 +37,10 @@ class AuditRecord:
     actor: str
     action: Action
     plugin: str
-    job_id: str = ""
-    request_id: str = ""
-    address: str = ""
-    detail: str = ""
+    job_id: str | None = None
+    request_id: str | None = None
+    address: str | None = None
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

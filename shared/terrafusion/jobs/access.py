@@ -57,7 +57,7 @@ class JobAccess:
         return counties_of(principal, county_id, published)
 
     def record(
-        self, principal: Principal, action: Action, county_id: str, job_id: str = "", detail: str = ""
+        self, principal: Principal, action: Action, county_id: str, job_id: str | None = None, detail: str | None = None
     ) -> AuditRecord:
         """What the caller does, as the audit keeps it."""
         return AuditRecord(
