@@ -36,7 +36,7 @@ class Api:
         return self._call("POST", path, json=body)
 
     def submit(self, plugin: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Submit a job; gives its status document. Sent again under its key when no answer came: one job all the same."""
+        """Submit a job; gives its status document. Sent again under its key when no answer came: it is one job."""
         key = {"idempotency-key": str(uuid.uuid4())}
         return dict(self._call("POST", f"/api/v1/{plugin}/run", again=True, json=request, headers=key))
 

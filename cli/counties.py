@@ -12,8 +12,16 @@ from cli.options import ApiOption, CountyArgument, JsonOption, StateOption, Toke
 from cli.output import console, print_json, print_table, progress_bar
 from cli.publishing import catalogue_at, publish_file
 from local.issuer import Issuer
-from terrafusion.auth import Role
 from terrafusion.counties import LayerManifest
+from terrafusion.roles import RoleBook
+
+
+def _known(roles: list[str]) -> list[str]:
+    known = RoleBook.default().names
+    for role in roles:
+        if role not in known:
+            raise typer.BadParameter(f"There is no role '{role}'; there are {', '.join(known)}.")
+    return roles
 
 
 def load(
@@ -79,7 +87,7 @@ def counties(
 
 
 def token(
-    role: Annotated[list[Role], typer.Option("--role", help="A role; once for each.")],
+    role: Annotated[list[str], typer.Option("--role", callback=_known, help="A role; once for each.")],
     county: Annotated[list[str] | None, typer.Option("--county", help="A county; once for each.")] = None,
     subject: Annotated[str, typer.Option("--subject", help="Whom the token names.")] = "local-user",
     hours: Annotated[float, typer.Option("--hours", help="Its life.")] = 12,
@@ -90,7 +98,7 @@ def token(
     if not directory.is_dir():
         raise CommandFailure(f"There is no local cloud in {directory}; start one with `terrafusion up`.")
     issuer = Issuer(directory)
-    typer.echo(issuer.token(subject, [r.value for r in role], county or [], lifetime_seconds=int(hours * 3600)))
+    typer.echo(issuer.token(subject, role, county or [], lifetime_seconds=int(hours * 3600)))
 
 
 def _mapping(options: list[str]) -> dict[str, str]:

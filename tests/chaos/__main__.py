@@ -15,11 +15,16 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
+from terrafusion.storage import Storage
 from tests.chaos.clients import CLIENTS, Clients, Submitted
 from tests.chaos.monkey import Monkey
 from tests.chaos.requests import KINDS, Kind, fingerprint
 from tests.chaos.truth import claimed, expected, jobs_in_table
 from tests.e2e.support import LocalCloud, load_sample, terrafusion
+from tests.integration.engines import project_template, running
+from tests.integration.job_world import World
+from tests.integration.races import CLIENTS as RACERS
+from tests.integration.races import race
 from tests.plugins.with_layer_digest import template_with_layer_digest
 
 END_SECONDS = 420
@@ -36,8 +41,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
     parser.add_argument("--jobs", type=int, default=300)
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--races", type=int, default=1000)
     options = parser.parse_args()
     console.print(f"chaos: {options.jobs} jobs, seed {options.seed}")
+    _race(options.races, options.seed)
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         cloud = _cloud(Path(folder))
         try:
@@ -51,6 +58,15 @@ def main() -> int:
             console.print(cloud.log[-3000:], markup=False)
     console.print("[red]FAILED[/red]" if problems else "[green]all jobs ended, once, right, and counted[/green]")
     return 1 if problems else 0
+
+
+def _race(count: int, seed: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="races-") as folder, running(Path(folder)) as endpoint:
+        names = {name: bucket.name for name, bucket in project_template().buckets.items()}
+        data = Storage(endpoint.client("s3"), names["DataBucket"])
+        ends = race(World(endpoint, names["ResultsBucket"], data), count, seed)
+    told = ", ".join(f"{n} {status}" for status, n in sorted(ends.items()))
+    console.print(f"{count} races of {RACERS} clients who cancel and complete: one outcome each ({told})")
 
 
 def _cloud(folder: Path) -> LocalCloud:

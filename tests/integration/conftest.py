@@ -6,35 +6,23 @@ from typing import Any
 
 import pytest
 
-from local.aws.endpoint import AwsEndpoint, Credentials
-from local.template import Template
+from local.aws.endpoint import AwsEndpoint
 from terrafusion.jobs import JobStore
 from terrafusion.storage import Storage
-from tests.conftest import ROOT
-
-CREDENTIALS = Credentials("tests", "tests-secret")
-PARAMETERS = {"Stage": "local", "JwtIssuer": "i", "JwksUrl": "http://127.0.0.1/"}
+from tests.integration.engines import project_template, running
 
 
 @pytest.fixture(scope="session")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsEndpoint]:
     """An AWS endpoint with the buckets and tables of the template."""
-    here = AwsEndpoint(tmp_path_factory.mktemp("aws"), CREDENTIALS)
-    here.start()
-    template = Template.load(ROOT / "template.yaml", PARAMETERS)
-    for table in template.tables.values():
-        here.create_table(table.properties)
-    for bucket in template.buckets.values():
-        here.create_bucket(bucket.name)
-    yield here
-    here.stop()
+    with running(tmp_path_factory.mktemp("aws")) as here:
+        yield here
 
 
 @pytest.fixture(scope="session")
 def bucket_names() -> dict[str, str]:
     """Physical names of the template's buckets by logical id."""
-    template = Template.load(ROOT / "template.yaml", PARAMETERS)
-    return {name: bucket.name for name, bucket in template.buckets.items()}
+    return {name: bucket.name for name, bucket in project_template().buckets.items()}
 
 
 @pytest.fixture(scope="session")
