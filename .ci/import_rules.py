@@ -7,7 +7,7 @@ from pathlib import Path
 from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 
 ROOT = Path(__file__).resolve().parent.parent
-ENTRIES = ("api", "worker", "closer", "handler")
+ENTRIES = ("api", "results", "worker", "closer", "sweep", "handler")
 HEAVY = ("boto3", "botocore", "fastapi", "starlette", "mangum")
 
 

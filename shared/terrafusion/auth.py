@@ -1,10 +1,9 @@
-"""Who may do what: roles, permissions, and the counties a caller belongs to."""
+"""Who calls: the permissions that a caller was given, and the counties it belongs to."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from types import MappingProxyType
 from typing import Any
 
 from terrafusion.errors import Forbidden, Unauthenticated
@@ -13,7 +12,7 @@ EVERY_COUNTY = "*"
 
 
 class Role(StrEnum):
-    """The roles a token may name."""
+    """The contract's roles, for code that names one; what each grants is in `terrafusion.roles`."""
 
     ASSESSOR = "Assessor"
     VALUATION_STAFF = "ValuationStaff"
@@ -22,28 +21,6 @@ class Role(StrEnum):
     MARKET_ANALYST = "MarketAnalyst"
     AUDITOR = "Auditor"
     IT_ADMIN = "ITAdmin"
-
-
-VIEW_ALL = "view_*"
-
-ROLE_PERMISSIONS: Mapping[Role, tuple[str, ...]] = MappingProxyType(
-    {
-        Role.ASSESSOR: ("execute_*", VIEW_ALL),
-        Role.VALUATION_STAFF: ("execute_valuation", VIEW_ALL),
-        Role.REPORTING_STAFF: ("execute_reporting", VIEW_ALL),
-        Role.GIS_STAFF: ("execute_gis_export", VIEW_ALL),
-        Role.MARKET_ANALYST: ("execute_market_analysis", VIEW_ALL),
-        Role.AUDITOR: (VIEW_ALL,),
-        Role.IT_ADMIN: ("*",),
-    }
-)
-"""Permissions by role; a `*` stands for any plugin, so that a new one needs no entry here."""
-
-
-def permissions_of(roles: Iterable[str]) -> frozenset[str]:
-    """Patterns that the named roles grant together; a role nobody knows grants nothing."""
-    known = {role.value for role in Role}
-    return frozenset(p for role in roles if role in known for p in ROLE_PERMISSIONS[Role(role)])
 
 
 @dataclass(frozen=True, slots=True)

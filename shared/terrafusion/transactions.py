@@ -37,4 +37,4 @@ def transact(client: Any, writes: Sequence[dict[str, Any]]) -> None:
                 raise
         else:
             return
-        time.sleep(random.uniform(0, FIRST_PAUSE_SECONDS * 2**attempt))  # noqa: S311  spreads writers, hides nothing
+        time.sleep(random.SystemRandom().uniform(0, FIRST_PAUSE_SECONDS * 2**attempt))

@@ -136,6 +136,17 @@ def test_a_worker_killed_each_time_fails_the_job_through_the_dead_letter_queue(
     wait_until(lambda: metric(plugged, "layer_digest_jobs_failed_total", failure_reason="worker_crashed") == 1)
 
 
+def test_work_that_does_not_fit_into_the_worker_s_time_fails_with_that_reason(
+    plugged: LocalCloud, client: Client
+) -> None:
+    before = metric(plugged, "layer_digest_jobs_failed_total", failure_reason="timeout")
+
+    last = client.wait(digest(client, passes=10_000))
+
+    assert (last["status"], last["failure_reason"]) == ("FAILED", "timeout")
+    wait_until(lambda: metric(plugged, "layer_digest_jobs_failed_total", failure_reason="timeout") == before + 1)
+
+
 def test_a_message_that_names_no_job_stays_for_a_person_and_stops_nobody(plugged: LocalCloud, client: Client) -> None:
     sqs, queues = plugged.client("sqs"), plugged.run["queues"]
     for body in ("not json", '{"job": 1}', "[]"):

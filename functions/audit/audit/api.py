@@ -1,7 +1,6 @@
 """The audit's route and Lambda entry; its role is the only one that may read the records."""
 
 import os
-from datetime import datetime
 from functools import cache
 from typing import Annotated
 
@@ -11,7 +10,7 @@ from mangum import Mangum
 from audit.models import AuditEntries, AuditEntry
 from terrafusion.audit import Action, AuditQuery
 from terrafusion.deployment import Deployment
-from terrafusion.http import Caller, create_app
+from terrafusion.http import Caller, Moment, create_app
 from terrafusion.jobs.access import counties_of
 from terrafusion.logs import configure
 from terrafusion.settings import PlatformSettings
@@ -37,8 +36,8 @@ def list_records(
     actor: str | None = None,
     action: Action | None = None,
     plugin: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
     cursor: str | None = None,
 ) -> AuditEntries:

@@ -2,42 +2,27 @@
 
 import os
 from functools import cache
-from typing import Any, Self
+from typing import Any
 
-from pydantic import model_validator
-
+from authorizer.keys import IssuerKeys
+from authorizer.settings import AuthorizerSettings
 from authorizer.tokens import TokenRefused, Verifier
 from terrafusion.logs import configure
-from terrafusion.settings import Settings
 
 logger = configure("authorizer")
-
-
-class AuthorizerSettings(Settings):
-    """Whose tokens count."""
-
-    stage: str
-    jwt_issuer: str
-    jwt_audience: str
-    jwks_url: str
-
-    @model_validator(mode="after")
-    def _keys_travel_safely(self) -> Self:
-        if self.stage != "local" and not self.jwks_url.startswith("https://"):
-            raise ValueError("JWKS_URL must be https outside of local runs")
-        return self
 
 
 @cache
 def verifier() -> Verifier:
     """The verifier of this deployment."""
     settings = AuthorizerSettings.read(os.environ)
-    return Verifier(settings.jwt_issuer, settings.jwt_audience, settings.jwks_url)
+    keys = IssuerKeys(settings.jwks_url)
+    return Verifier(settings.jwt_issuer, settings.jwt_audience, keys, settings.role_permissions)
 
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Say who calls, or that nobody is vouched for."""
+    """Say who calls, or that nobody is vouched for; without the issuer's keys it fails, and the caller is told 500."""
     scheme, _, token = event.get("headers", {}).get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         return {"isAuthorized": False, "context": {}}
@@ -47,3 +32,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         logger.info("token refused", reason=str(refusal))
         return {"isAuthorized": False, "context": {}}
     return {"isAuthorized": True, "context": principal.to_context()}
+
+
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:  # in Lambda: a deployment that is set up wrongly fails its init
+    verifier()

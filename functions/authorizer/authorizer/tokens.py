@@ -1,19 +1,24 @@
 """Verifies JSON Web Tokens against the issuer's published keys."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import jwt
-from jwt import PyJWKClient
 from jwt.exceptions import PyJWTError
 
-from terrafusion.auth import EVERY_COUNTY, Principal, Role, permissions_of
-
-ALGORITHMS = {"RSA": "RS256", "EC": "ES256"}
-"""The one algorithm accepted for each type of key: a token cannot choose."""
+from authorizer.keys import IssuerKeys, Key, KeyUnknown
+from terrafusion.auth import EVERY_COUNTY, Principal
+from terrafusion.roles import RoleBook, RolesConflict
 
 LEEWAY_SECONDS = 30
-KEY_CACHE_SECONDS = 600
+REQUIRED = ("exp", "iat", "iss", "aud", "sub")
+MAX_TOKEN_CHARACTERS = 8_192
+COMPACT_FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+"""Python's base64 drops what it does not know, so that a token with a comma in it would read as one without."""
+
+ABSURD = (RecursionError, OverflowError)
+"""What JSON nested thousands deep, or a time of 1e999, raises in the library."""
 
 
 class TokenRefused(Exception):
@@ -23,16 +28,15 @@ class TokenRefused(Exception):
 class Verifier:
     """Checks tokens of one issuer for one audience.
 
-    Parameters
-    ----------
-    jwks_url
-        Where the issuer publishes its keys; they are cached, and read again when a token names one that is not known.
+    Of a token's header only `kid` and `alg` count: the key is the issuer's, and `alg` must be the one the key is for.
+    Keys that a token brings along (`jwk`, `jku`, `x5c`, `x5u`) are not looked at.
     """
 
-    def __init__(self, issuer: str, audience: str, jwks_url: str) -> None:
+    def __init__(self, issuer: str, audience: str, keys: IssuerKeys, roles: RoleBook) -> None:
         self._issuer = issuer
         self._audience = audience
-        self._keys = PyJWKClient(jwks_url, cache_keys=True, lifespan=KEY_CACHE_SECONDS, timeout=5)
+        self._keys = keys
+        self._roles = roles
 
     def principal(self, token: str) -> Principal:
         """Who the token vouches for.
@@ -40,27 +44,44 @@ class Verifier:
         Raises
         ------
         TokenRefused
+        KeysUnavailable
+            When no token can be judged.
         """
+        if len(token) > MAX_TOKEN_CHARACTERS or not COMPACT_FORM.fullmatch(token):
+            raise TokenRefused("not a signed token")
         try:
-            key = self._keys.get_signing_key_from_jwt(token)
-            claims = jwt.decode(
-                token,
-                key.key,
-                algorithms=[ALGORITHMS[key.key_type or ""]],
-                audience=self._audience,
-                issuer=self._issuer,
-                leeway=LEEWAY_SECONDS,
-                options={"require": ["exp", "iat", "iss", "aud", "sub"]},
-            )
-        except (PyJWTError, KeyError) as error:
+            key = self._key(jwt.get_unverified_header(token))
+            return self._caller(self._claims(token, key))
+        except (PyJWTError, KeyUnknown, RolesConflict, *ABSURD) as error:
             raise TokenRefused(f"{type(error).__name__}: {error}") from error
-        return _principal(claims)
 
+    def _key(self, header: Mapping[str, Any]) -> Key:
+        if "crit" in header:
+            raise TokenRefused("it demands extensions, and we have none")
+        kid = header.get("kid")
+        if not isinstance(kid, str) or not kid:
+            raise TokenRefused("it names no key")
+        return self._keys.find(kid)
 
-def _principal(claims: Mapping[str, Any]) -> Principal:
-    roles = _names(claims, "roles")
-    counties = [EVERY_COUNTY] if Role.IT_ADMIN in roles else _names(claims, "counties")
-    return Principal(str(claims["sub"]), permissions_of(roles), frozenset(counties))
+    def _claims(self, token: str, key: Key) -> Mapping[str, Any]:
+        return jwt.decode(
+            token,
+            key.public,
+            algorithms=[key.algorithm],
+            audience=self._audience,
+            issuer=self._issuer,
+            leeway=LEEWAY_SECONDS,
+            options={"require": list(REQUIRED)},
+        )
+
+    def _caller(self, claims: Mapping[str, Any]) -> Principal:
+        if not claims["sub"].strip():
+            raise TokenRefused("claim 'sub' is empty")
+        grant = self._roles.grant(_names(claims, "roles"))
+        if grant is None:
+            raise TokenRefused("its roles grant nothing")
+        counties = [EVERY_COUNTY] if grant.every_county else _names(claims, "counties")
+        return Principal(claims["sub"], grant.permissions, frozenset(counties))
 
 
 def _names(claims: Mapping[str, Any], claim: str) -> list[str]:

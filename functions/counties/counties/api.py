@@ -4,10 +4,11 @@ import os
 from functools import cache
 from pathlib import Path
 
-from fastapi import Response
+from fastapi import HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 from mangum import Mangum
 
+from counties.description import Description
 from counties.models import Counties, CountyInfo
 from counties.pages import docs_page
 from terrafusion import __version__
@@ -19,12 +20,19 @@ from terrafusion.settings import PlatformSettings
 
 SERVICE = "counties"
 OPENAPI = Path(__file__).with_name("openapi.json")
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 
 @cache
 def deployment() -> Deployment:
     """The resources of this deployment."""
     return Deployment(PlatformSettings.read(os.environ), SERVICE)
+
+
+@cache
+def described() -> Description:
+    """The routes of the whole API."""
+    return Description(OPENAPI.read_bytes())
 
 
 app = create_app("Counties", SERVICE)
@@ -45,7 +53,7 @@ def get_county(county_id: str, caller: Caller) -> CountyInfo:
     return _county(county_id)
 
 
-@app.get("/api/v1/health", tags=["platform"])
+@app.get("/api/v1/health", tags=["platform"], openapi_extra={"security": []})
 def health() -> dict[str, str]:
     """Whether the API answers."""
     return {"status": "ok", "version": __version__}
@@ -61,6 +69,15 @@ def openapi() -> Response:
 def docs() -> HTMLResponse:
     """The description as a page that needs nothing from elsewhere."""
     return HTMLResponse(docs_page(OPENAPI.read_bytes()))
+
+
+@app.api_route("/{path:path}", methods=METHODS, include_in_schema=False)
+def elsewhere(request: Request) -> Response:
+    """What no route of any plugin takes: the gateway sends it here."""
+    allowed = described().methods_of(request.url.path)
+    if not allowed:
+        raise HTTPException(404)
+    raise HTTPException(405, headers={"Allow": ", ".join(allowed)})
 
 
 def _county(county_id: str) -> CountyInfo:

@@ -2,11 +2,13 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, field_validator
 
 from gis_export.formats import ExportFormat
 
 MAX_LAYERS = 50
+
+LayerName = Annotated[str, Field(min_length=1)]
 
 
 def _format(value: Any) -> Any:
@@ -25,7 +27,7 @@ class ExportParameters(_Model):
 
     coordinate_system: str | None = Field(default=None, max_length=20_000, examples=["EPSG:4326"])
     attributes: list[str] | dict[str, list[str]] | None = None
-    include_attributes: bool | None = None
+    include_attributes: StrictBool | None = None
 
 
 class ExportRequest(_Model):
@@ -33,7 +35,9 @@ class ExportRequest(_Model):
 
     county_id: str = Field(min_length=1, max_length=64, examples=["sample"])
     export_format: Annotated[ExportFormat, BeforeValidator(_format)]
-    layers: list[str] = Field(min_length=1, max_length=MAX_LAYERS, examples=[["parcels"]])
+    layers: list[LayerName] = Field(
+        min_length=1, max_length=MAX_LAYERS, examples=[["parcels"]], json_schema_extra={"uniqueItems": True}
+    )
     area_of_interest: dict[str, Any] | None = Field(
         default=None,
         examples=[{"type": "bbox", "coordinates": [-119.31, 46.24, -119.29, 46.26]}],

@@ -1,15 +1,17 @@
 """The FastAPI factory: request ids, one error body, request metrics."""
 
 import logging
+import re
 import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator, RootModel
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
@@ -24,6 +26,18 @@ log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 5_000_000
 """A function takes 6 MB with everything around the body."""
+
+STARTS_WITH_A_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+def _as_text(value: Any) -> Any:
+    if not isinstance(value, str) or not STARTS_WITH_A_DAY.match(value):
+        raise ValueError("must be a date and a time, as 2026-03-01T08:00:00Z is")
+    return value
+
+
+Moment = Annotated[datetime, BeforeValidator(_as_text)]
+"""A moment in a query; pydantic alone would take a number for seconds since 1970."""
 
 
 class FieldProblem(BaseModel):
@@ -42,8 +56,21 @@ class Problem(BaseModel):
     request_id: str
 
 
+class Refusal(BaseModel):
+    """The gateway's own answer, given before any of our code is reached."""
+
+    message: str
+
+
+class ProblemOrRefusal(RootModel[Problem | Refusal]):
+    """The body of an error that the gateway may have met first."""
+
+
+BY_THE_GATEWAY = frozenset({401, 403, 413, 429, 500, 503})
+"""What API Gateway may answer itself, the authorizer's verdict above all."""
+
 PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": text}
+    status: {"model": ProblemOrRefusal if status in BY_THE_GATEWAY else Problem, "description": text}
     for status, text in {
         400: "The request cannot be read.",
         401: "No valid token.",
@@ -80,7 +107,14 @@ def create_app(title: str, service: str) -> FastAPI:
     service
         What its metrics are recorded under.
     """
-    app = FastAPI(title=title, version=__version__, openapi_url=None, docs_url=None, redoc_url=None, responses=PROBLEMS)
+    app = FastAPI(
+        title=title,
+        version=__version__,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        responses=PROBLEMS,
+    )
     app.add_exception_handler(TerraFusionError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_unreadable)
     app.add_exception_handler(HTTPException, _on_http)
@@ -127,7 +161,11 @@ async def _on_unreadable(request: Request, error: Exception) -> JSONResponse:
 
 async def _on_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101  registered for these alone
-    texts = {404: ("Not found", f"There is no {request.url.path} here; see /api/v1/docs.")}
+    allowed = (error.headers or {}).get("Allow", "")
+    texts = {
+        404: ("Not found", f"There is no {request.url.path} here; see /api/v1/docs."),
+        405: ("Method not allowed", f"{request.url.path} takes {allowed}, not {request.method}."),
+    }
     title, message = texts.get(error.status_code, (str(error.detail), str(error.detail)))
     return problem(request.state.request_id, error.status_code, title, message, headers=error.headers)
 

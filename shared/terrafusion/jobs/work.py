@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 
 REPORT_EVERY_SECONDS = 1.0
 STOP_BEFORE_DEADLINE_SECONDS = 15.0
-SHORTEST_STOP_SHARE = 0.2
-"""Of a function's time that is left when it starts: short functions stop later before their deadline."""
+STOP_BEFORE_DEADLINE_SHARE = 0.2
+"""So much of its time a function leaves, when that is less: short functions stop later."""
 LEASE_MARGIN = timedelta(seconds=5)
 """After its deadline the platform takes a moment to end a function."""
 
@@ -84,7 +84,7 @@ class Progress:
         self._job = job
         self._deadline = deadline
         left = deadline.get_remaining_time_in_millis()
-        self._stop_at_millis = min(STOP_BEFORE_DEADLINE_SECONDS * 1000, SHORTEST_STOP_SHARE * left)
+        self._stop_at_millis = min(STOP_BEFORE_DEADLINE_SECONDS * 1000, STOP_BEFORE_DEADLINE_SHARE * left)
         self._reported_at = time.monotonic()
 
     def __call__(self, fraction: float, message: str) -> None:
