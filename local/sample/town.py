@@ -84,7 +84,7 @@ class Town:
                 yield parcels
 
     def _lay_out(self, sections: Iterator[Section], lots: int) -> list[tuple[Section, Layout]]:
-        """The next sections, with at least so many lots before the water takes its own."""
+        """The next sections, with at least so many lots before the water takes its own; the last may have fewer."""
         group: list[tuple[Section, Layout]] = []
         for section in sections:
             rng = np.random.default_rng((self.plan.seed, 5, section.number))
@@ -93,7 +93,9 @@ class Town:
             lots -= len(layout.lots)
             if lots <= 0:
                 return group
-        raise ValueError(f"the site has no room for {lots} more lots")
+        if not group:
+            raise ValueError(f"the site has no room for {lots} more lots")
+        return group
 
     def _on_ground(self, group: list[tuple[Section, Layout]], limit: int) -> Parcels:
         """Polygons of a group of sections, without what the water takes, at most `limit` of them."""
