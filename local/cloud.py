@@ -7,15 +7,16 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from local.aws.endpoint import AddressInUse, AwsEndpoint, StateInUse
+from local.aws.endpoint import AddressInUse, AwsEndpoint, Credentials, StateInUse
 from local.events import QueuePoller, QueueSource, ScheduleRunner, stop_all
-from local.failures import CloudFailure, PortInUse
+from local.failures import CloudFailure, DiskFull, PortInUse, room_in
 from local.gateway import Gateway, GatewayServer
 from local.invocation import InvokeError, InvokeResult
 from local.issuer import Issuer
@@ -27,7 +28,7 @@ from local.provisioning import JWKS_PATH, create_resources, local_credentials, l
 from local.runtime import Functions, Limits
 from local.template import Template
 
-__all__ = ["TEMPLATE", "Cloud", "CloudFailure", "PortInUse", "data_bucket_offline"]
+__all__ = ["TEMPLATE", "Cloud", "CloudFailure", "DiskFull", "PortInUse", "data_bucket_offline"]
 
 TEMPLATE = Path(__file__).resolve().parent.parent / "template.yaml"
 DEFAULT_PORT = 3000
@@ -71,7 +72,6 @@ class Cloud:
         self._show = on_log or ((lambda _name, _line: None) if quiet else _print_line)
         self._limits = limits or Limits()
         self._adapter: Adapter | None = None
-        self._credentials = local_credentials(self._state)
         self._undo = ExitStack()
         self._functions: Functions | None = None
         self._server: GatewayServer | None = None
@@ -102,10 +102,12 @@ class Cloud:
         Raises
         ------
         CloudFailure
-            When a port or the folder is in use, or the template cannot run here. Nothing is left running.
+            When a port or the folder is in use, the folder's disk is full, or the template cannot run here.
+            Nothing is left running.
         """
         try:
-            self._start()
+            with room_in(self._state):
+                self._start()
         except BaseException:
             self.stop()
             raise
@@ -137,15 +139,16 @@ class Cloud:
         issuer = Issuer(self._state)
         logs = LogFiles(self._state / "logs")
         self._undo.callback(logs.close)
+        self._undo.callback(self._close_metrics)
         # functions outlive the endpoint: a workflow must not take their end for a failure, and keep it
         self._undo.callback(self._stop_functions)
         self._endpoint = self._start_endpoint()
-        self._undo.callback(self._endpoint.stop)
         template = Template.load(
             self._path, local_parameters(self._path, issuer, self._server.url), endpoint=self._endpoint.url
         )
         queue_urls = create_resources(self._endpoint, template)
-        self._adapter = Adapter(metrics_of(function.code for function in template.functions.values()))
+        specs = metrics_of(function.code for function in template.functions.values())
+        self._adapter = Adapter(specs, self._state / "metrics.sqlite")
         self._functions = self._make_functions(template, logs)
         self._endpoint.resume()
         self._undo.callback(self._server.stop)  # first of all, too: requests under way need the rest
@@ -153,12 +156,17 @@ class Cloud:
         self._start_sources(template, queue_urls, logs)
         self._announce(template, queue_urls)
 
+    @cached_property
+    def _credentials(self) -> Credentials:
+        return local_credentials(self._state)
+
     def _start_endpoint(self) -> AwsEndpoint:
         remembered = self._state / "aws_port"
-        last = int(remembered.read_text(encoding="utf-8")) if remembered.exists() else 0
+        text = remembered.read_text(encoding="utf-8") if remembered.exists() else ""
+        last = int(text) if text.isdecimal() else 0
         ports = [self._aws_port] if self._aws_port else [last, 0] if last else [0]
         for port in ports:
-            endpoint = AwsEndpoint(self._state / "aws", self._credentials, port, self._invoke)
+            endpoint = AwsEndpoint(self._state / "aws", self._credentials, port, self._invoke, self._read_lines)
             try:
                 endpoint.start()
             except AddressInUse as error:
@@ -167,7 +175,10 @@ class Cloud:
             except StateInUse as error:
                 raise CloudFailure(str(error)) from error
             else:
-                remembered.write_text(endpoint.url.rsplit(":", 1)[1], encoding="utf-8")
+                self._undo.callback(endpoint.stop)
+                port_now = endpoint.url.rsplit(":", 1)[1]
+                if port_now != text:
+                    write_private(remembered, port_now.encode())
                 return endpoint
         raise AssertionError("the last port either works or raises")
 
@@ -234,6 +245,15 @@ class Cloud:
             return InvokeResult.failure(InvokeError.THROTTLED, InvokeError.THROTTLED, "The local cloud is starting.")
         return self._functions.invoke(name, payload)
 
+    def _read_lines(self) -> None:
+        """Count what functions wrote before what they ask for next, which may be to note that it was counted."""
+        if self._functions is not None:
+            self._functions.drain()
+
+    def _close_metrics(self) -> None:
+        if self._adapter is not None:
+            self._adapter.close()
+
     def _stop_functions(self) -> None:
         if self._functions is not None:
             self._functions.stop()
@@ -256,9 +276,10 @@ def data_bucket_offline(
         When another process has the folder.
     """
     state = state.resolve()
-    endpoint = AwsEndpoint(state / "aws", local_credentials(state))
     try:
-        endpoint.start()
+        with room_in(state):
+            endpoint = AwsEndpoint(state / "aws", local_credentials(state))
+            endpoint.start()
     except StateInUse as error:
         raise CloudFailure(str(error)) from error
     try:
@@ -271,4 +292,5 @@ def data_bucket_offline(
 
 
 def _print_line(name: str, line: str) -> None:
-    sys.stderr.write(f"[{name}] {line}\n")
+    with suppress(OSError):  # standard error may be a file on a full disk
+        sys.stderr.write(f"[{name}] {line}\n")

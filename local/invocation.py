@@ -13,6 +13,8 @@ class InvokeError(StrEnum):
     THROTTLED = "TooManyRequestsException"
     TOO_LARGE = "RequestTooLargeException"
     UNKNOWN_FUNCTION = "ResourceNotFoundException"
+    SERVICE = "ServiceException"
+    """The platform itself could not run the function."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """Log files that do not grow for ever."""
 
 import logging
+import sys
+from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -26,14 +28,27 @@ class LogFiles:
         """Close all files."""
         for logger in self._loggers.values():
             for handler in logger.handlers:
-                handler.close()
+                with suppress(OSError):  # what it holds back may not fit on the disk
+                    handler.close()
 
     def _open(self, name: str) -> logging.Logger:
         path = self._folder / f"{name}.log"
-        handler = RotatingFileHandler(
+        handler = _LogFile(
             path, maxBytes=self._max_bytes, backupCount=KEPT, encoding="utf-8", delay=True, errors="backslashreplace"
         )
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
         logger = logging.Logger(name)  # noqa: LOG001  not of the tree: a function's lines are not this process's
         logger.addHandler(handler)
         return logger
+
+
+class _LogFile(RotatingFileHandler):
+    """A file whose lines may be lost, such as on a full disk; it says so once."""
+
+    told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802
+        if not self.told:
+            self.told = True
+            with suppress(OSError):
+                sys.stderr.write(f"{self.baseFilename} cannot be written: {sys.exc_info()[1]}\n")

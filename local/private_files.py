@@ -27,6 +27,10 @@ def _temporary(folder: Path, content: bytes) -> Path:
     """A complete file with mode 0600."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     number, name = tempfile.mkstemp(dir=folder)
-    with os.fdopen(number, "wb") as file:
-        file.write(content)
+    try:
+        with os.fdopen(number, "wb") as file:
+            file.write(content)
+    except BaseException:
+        Path(name).unlink()
+        raise
     return Path(name)

@@ -4,9 +4,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from local.invocation import InvokeError, InvokeResult
+from local.memory import MemoryWatch
 from local.sandbox import Sandbox, sandbox_environment
 from local.stack import FunctionSpec
 from local.watchdog import Watchdog
@@ -63,7 +65,13 @@ class Functions:
     ) -> None:
         limits = limits or Limits()
         self._watchdog = Watchdog()
-        self._pools = {spec.name: _Pool(spec, environment, on_line, scratch, self._watchdog, limits) for spec in specs}
+        self._memory = MemoryWatch()
+
+        def start(spec: FunctionSpec) -> Sandbox:
+            own = sandbox_environment(spec, environment)
+            return Sandbox(spec, own, scratch, self._watchdog, self._memory, on_line)
+
+        self._pools = {spec.name: _Pool(spec, partial(start, spec), on_line, limits) for spec in specs}
         self._stopping = threading.Event()
         self._reaper = threading.Thread(target=self._reap, args=(limits.idle_seconds,), daemon=True, name="reaper")
         self._reaper.start()
@@ -96,11 +104,17 @@ class Functions:
         """How many invocations of a function run at once."""
         return self._pools[name].size
 
+    def drain(self) -> None:
+        """Hand on every line that a busy function has written up to now."""
+        for pool in self._pools.values():
+            pool.drain()
+
     def stop(self) -> None:
         """Kill every sandbox, busy or not; invocations that wait are refused."""
         self._stopping.set()
         for pool in self._pools.values():
             pool.stop()
+        self._memory.close()
         self._watchdog.close()
         self._reaper.join(timeout=2)
 
@@ -116,19 +130,15 @@ class _Pool:
     def __init__(
         self,
         spec: FunctionSpec,
-        environment: Mapping[str, str],
+        start: Callable[[], Sandbox],
         on_line: Callable[[str, str], None],
-        scratch: Path,
-        watchdog: Watchdog,
         limits: Limits,
     ) -> None:
         default = limits.http_concurrency if spec.answers_http else limits.concurrency
         self.size = default if spec.reserved_concurrency is None else spec.reserved_concurrency
         self._spec = spec
-        self._environment = sandbox_environment(spec, environment)
+        self._start = start
         self._on_line = on_line
-        self._scratch = scratch
-        self._watchdog = watchdog
         self._may_wait = limits.waiting
         self._wait_seconds = limits.waiting_seconds
         self._waiting = 0
@@ -166,6 +176,12 @@ class _Pool:
         for sandbox in running:
             sandbox.close()
 
+    def drain(self) -> None:
+        with self._free:
+            busy = list(self._busy)
+        for sandbox in busy:
+            sandbox.drain()
+
     def close_idle(self, before: float) -> None:
         with self._free:
             old = [entry for entry in self._idle if entry[0] < before or not entry[1].usable]
@@ -174,7 +190,12 @@ class _Pool:
             sandbox.close()
 
     def _run(self, payload: bytes) -> InvokeResult:
-        sandbox = self._take()
+        try:
+            sandbox = self._take()
+        except OSError as error:
+            text = f"No process could be started: {error.strerror}"
+            self._on_line(self._spec.name, text)
+            return InvokeResult.failure(InvokeError.SERVICE, InvokeError.SERVICE, text)
         if sandbox is None:
             return self._stopped_result()
         try:
@@ -200,7 +221,7 @@ class _Pool:
                 else:
                     dead.append(last)
             if sandbox is None and not self._stopped:
-                sandbox = Sandbox(self._spec, self._environment, self._scratch, self._watchdog, self._on_line)
+                sandbox = self._start()
             if sandbox is not None:
                 self._busy.add(sandbox)
         for gone in dead:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import queue
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -13,14 +14,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from local.invocation import InvokeError, InvokeResult
+from local.memory import MemoryWatch
+from local.output import Output
 from local.runtime_api import Event, RuntimeApi, Signal, Task
 from local.stack import FunctionSpec
 from local.watchdog import Watchdog, kill_group
 
 INIT_SECONDS = 10
 """What Lambda grants the start of a function before its timeout counts."""
-
-MAX_LINE_BYTES = 1_048_576
 
 
 class Sandbox:
@@ -42,6 +43,7 @@ class Sandbox:
         environment: Mapping[str, str],
         scratch: Path,
         watchdog: Watchdog,
+        memory: MemoryWatch,
         on_line: Callable[[str, str], None],
     ) -> None:
         self._spec = spec
@@ -49,6 +51,7 @@ class Sandbox:
         self._scratch = scratch / f"{spec.name}-{uuid.uuid4().hex[:8]}"
         self._scratch.mkdir(parents=True)
         self._watchdog = watchdog
+        self._memory = memory
         self._events: queue.Queue[Event] = queue.Queue()
         self._tasks: queue.Queue[Task | None] = queue.Queue()
         self._ready = False
@@ -56,9 +59,12 @@ class Sandbox:
         self._api = RuntimeApi(self._tasks, self._events, spec.arn)
         self._process = self._start(environment)
         watchdog.guard(self._process.pid)
+        if self._process.stdout is None:
+            raise AssertionError("the process was started with a pipe")
+        self._output = Output(self._process.stdout, lambda line: on_line(spec.name, line))
         self._threads = [
             threading.Thread(target=target, name=f"{spec.name} {target.__name__}", daemon=True)
-            for target in (self._api.serve, self._pump, self._await_exit)
+            for target in (self._api.serve, self._output.follow, self._await_exit)
         ]
         for thread in self._threads:
             thread.start()
@@ -69,12 +75,25 @@ class Sandbox:
         return not self._closed and self._process.poll() is None
 
     def invoke(self, payload: bytes) -> InvokeResult:
-        """Run one invocation to its end: a result, an error of the function, a crash, or the function's timeout."""
+        """Run one invocation to its end: a result, an error of the function, a crash, or the function's timeout.
+
+        What the function wrote up to then has been handed on when this returns.
+        """
+        with self._memory.of(self._process.pid, self._spec.memory, self._end_for_memory):
+            result = self._run(payload)
+        self.drain()
+        return result
+
+    def drain(self) -> None:
+        """Hand on what the function has written up to now."""
+        self._output.drain()
+
+    def _run(self, payload: bytes) -> InvokeResult:
         timeout = self._spec.timeout
         if not self._ready:
             event = self._wait(time.monotonic() + INIT_SECONDS + timeout)
             if event is None or event.signal is not Signal.READY:
-                return self._broken(event, "during its start")
+                return self._broken(event, "")
             self._ready = True
         task = Task(str(uuid.uuid4()), payload, time.time() + timeout)
         self._tasks.put(task)
@@ -87,7 +106,7 @@ class Sandbox:
                 error = None if event.signal is Signal.RESULT else InvokeError.UNHANDLED
                 return InvokeResult(event.body, error)
             if event is None or event.signal is not Signal.READY:
-                return self._broken(event, f"in request {task.request_id}")
+                return self._broken(event, task.request_id)
 
     def close(self) -> None:
         """Kill the process with all its children, and clear away what it left."""
@@ -107,18 +126,25 @@ class Sandbox:
             return self._events.get(timeout=max(0.0, end - time.monotonic()))
         return None
 
-    def _broken(self, event: Event | None, when: str) -> InvokeResult:
-        """Close, and say what broke."""
+    def _broken(self, event: Event | None, request_id: str) -> InvokeResult:
+        """Close, and say what broke, in Lambda's words; without a request, it was the start."""
         self.close()
         if event is None:
             text = f"Task timed out after {self._spec.timeout:.2f} seconds"
-            self._on_line(self._spec.name, f"{text} {when}")
+            self._on_line(self._spec.name, f"{text} {request_id or 'during its start'}")
             return InvokeResult.failure(InvokeError.UNHANDLED, "Sandbox.Timedout", text)
         if event.signal is Signal.INIT_FAILURE:
             return InvokeResult(event.body, InvokeError.UNHANDLED)
-        text = f"Runtime exited with error: {_exit_text(self._process.returncode)} {when}"
+        ending = _exit_text(self._process.returncode)
+        text = f"RequestId: {request_id or '-'} Error: Runtime exited with error: {ending}"
         self._on_line(self._spec.name, text)
         return InvokeResult.failure(InvokeError.UNHANDLED, "Runtime.ExitError", text)
+
+    def _end_for_memory(self) -> None:
+        if self._process.poll() is None:
+            # a line of its own, as what Lambda answers does not tell of memory
+            self._on_line(self._spec.name, f"The function is killed: it uses more than its {self._spec.memory} MB")
+            kill_group(self._process.pid)
 
     def _start(self, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         own = {
@@ -135,17 +161,6 @@ class Sandbox:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-
-    def _pump(self) -> None:
-        pipe = self._process.stdout
-        if pipe is None:
-            return
-        with pipe:
-            while line := pipe.readline(MAX_LINE_BYTES):
-                # the runtime client parts the lines of one record with carriage returns
-                text = line.decode("utf-8", "replace").rstrip("\r\n").replace("\r", "\n")
-                if text:
-                    self._on_line(self._spec.name, text)
 
     def _await_exit(self) -> None:
         self._process.wait()
@@ -188,4 +203,4 @@ def sandbox_environment(spec: FunctionSpec, more: Mapping[str, str]) -> dict[str
 
 
 def _exit_text(code: int) -> str:
-    return f"signal {-code}" if code < 0 else f"exit status {code}"
+    return f"signal: {(signal.strsignal(-code) or str(-code)).lower()}" if code < 0 else f"exit status {code}"

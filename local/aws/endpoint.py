@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import IO, Any, BinaryIO
 import boto3
 from botocore.config import Config
 
+from local.aws.database import is_full
 from local.aws.engines import Engines
 from local.aws.invocations import Invoker, LambdaClient, answer_invoke, no_functions
 from local.aws.journal import Journal
@@ -51,16 +53,33 @@ class StateInUse(Exception):
 class AwsEndpoint:
     """S3, DynamoDB, SQS, Step Functions and Lambda's Invoke at one address, durable below one folder.
 
-    Every request must be signed with the credentials. `port` 0 takes a free one.
+    Every request must be signed with the credentials.
+
+    Parameters
+    ----------
+    port
+        0 takes a free one.
+    invoke
+        Calls a function.
+    before_engines
+        Called before each request to DynamoDB, SQS or Step Functions is answered.
     """
 
-    def __init__(self, state: Path, credentials: Credentials, port: int = 0, invoke: Invoker | None = None) -> None:
+    def __init__(
+        self,
+        state: Path,
+        credentials: Credentials,
+        port: int = 0,
+        invoke: Invoker | None = None,
+        before_engines: Callable[[], None] = lambda: None,
+    ) -> None:
         self._state = state
         self._credentials = credentials
         self._port = port
         self._invoke = invoke or no_functions
+        self._before_engines = before_engines
         self._queues: list[str] = []
-        self._lock_file: IO[str] | None = None
+        self._undo = ExitStack()
 
     @property
     def url(self) -> str:
@@ -76,31 +95,36 @@ class AwsEndpoint:
             Naming the process that has the folder.
         AddressInUse
             Naming the port.
+        OSError, sqlite3.Error
+            When the folder cannot be read or written, as on a full disk. Nothing is left open.
         """
-        self._state.mkdir(parents=True, exist_ok=True)
-        self._lock_file = _lock(self._state / "lock")
         try:
-            self._server = _listen(self._port, self._answer)
-        except AddressInUse:
-            self._lock_file.close()
+            self._start()
+        except BaseException:
+            self._undo.close()
             raise
+
+    def stop(self) -> None:
+        """Stop serving; what was acknowledged is on disk."""
+        self._undo.close()
+
+    def _start(self) -> None:
+        self._state.mkdir(parents=True, exist_ok=True)
+        self._undo.enter_context(_lock(self._state / "lock"))
+        self._server = _listen(self._port, self._answer)
+        self._undo.callback(self._server.close)
         self._port = self._server.port
         self._store = ObjectStore(self._state)
+        self._undo.callback(self._store.close)
         self._objects = ObjectService(self._store)
         self._journal = Journal(self._state / "journal.sqlite")
+        self._undo.callback(self._journal.close)
         os.environ["MOTO_PORT"] = str(self._port)
         self._engines = Engines(self._journal, self._credentials, cache(self._client_of_workflows))
         self._server.start()
         self._engines.start()
-
-    def stop(self) -> None:
-        """Stop serving; what was acknowledged is on disk."""
-        self._server.stop()
-        self._engines.stop()
-        self._journal.close()
-        self._store.close()
-        if self._lock_file:
-            self._lock_file.close()
+        self._undo.callback(self._engines.stop)
+        self._undo.callback(self._server.stop)
 
     def client(self, service: str) -> Any:
         """A boto3 client of this endpoint; ambient AWS settings do not count."""
@@ -127,7 +151,7 @@ class AwsEndpoint:
             client.create_table(**{name: properties[name] for name in TABLE_PROPERTIES if name in properties})
         except client.exceptions.ResourceInUseException:
             return
-        self._engines.restore_table(properties["TableName"])
+        self._engines.items.restore(properties["TableName"])
 
     def create_bucket(self, name: str) -> None:
         """Create a bucket; one that is there keeps its objects."""
@@ -150,10 +174,9 @@ class AwsEndpoint:
 
     def resume(self) -> int:
         """Put messages back and start unfinished executions again; gives how many executions."""
-        sqs = self.client("sqs")
         for url in self._queues:
-            self._engines.resend(url, sqs.send_message)
-        return self._engines.restart(self.client("stepfunctions").start_execution)
+            self._engines.messages.restore(url)
+        return self._engines.executions.restart()
 
     def _answer(self, request: SignedRequest, body: BinaryIO) -> Answer:
         service = service_of(request)
@@ -161,8 +184,8 @@ class AwsEndpoint:
             return self._dispatch(service, request, body)
         except Refused as refusal:
             return _refusal(service, refusal)
-        except (OSError, sqlite3.OperationalError) as error:
-            if _is_full(error):
+        except (OSError, sqlite3.Error) as error:
+            if is_full(error, self._state):
                 full = Refused("InsufficientStorage", "The disk is full; nothing was stored.", 507)
                 return _refusal(service, full)
             raise
@@ -185,6 +208,7 @@ class AwsEndpoint:
             raise Refused("UnknownService", f"The local cloud does not offer {service}.", 501)
         if request.path != "/":
             raise Refused("UnknownOperation", f"Nothing of {service} is at this address.", 404)
+        self._before_engines()
         return self._engines.call(request, content).as_http()
 
     def _client_of_workflows(self, service: str) -> Any:
@@ -210,9 +234,14 @@ def _lock(path: Path) -> IO[str]:
         owner = file.read().strip() or "unknown"
         file.close()
         raise StateInUse(f"{path.parent} is in use by the local cloud of process {owner}.") from None
-    file.truncate(0)
-    file.write(str(os.getpid()))
-    file.flush()
+    try:
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+    except OSError:
+        with suppress(OSError):  # it cannot be flushed now either
+            file.close()
+        raise
     return file
 
 
@@ -223,12 +252,6 @@ def _refusal(service: str | None, refusal: Refused) -> Answer:
     body = json.dumps({"__type": refusal.code, "message": refusal.message}).encode()
     headers = {"content-type": "application/x-amz-json-1.0", "x-amzn-errortype": refusal.code}
     return Answer(refusal.status, headers, [body])
-
-
-def _is_full(error: Exception) -> bool:
-    if isinstance(error, sqlite3.Error):
-        return error.sqlite_errorcode == sqlite3.SQLITE_FULL
-    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
 def _attribute(value: object) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -60,7 +61,8 @@ class Incoming:
 
     def drop_unless_kept(self) -> None:
         """Remove the file when no row came to name it."""
-        self._file.close()
+        with suppress(OSError):  # what it holds back may not fit on the disk
+            self._file.close()
         if not self._kept:
             self._path.unlink(missing_ok=True)
 

@@ -16,7 +16,12 @@ from local.invocation import InvokeError, InvokeResult
 
 INVOKE_PATH = re.compile(r"/2015-03-31/functions/([^/]+)/invocations")
 
-REFUSALS: dict[str, int] = {InvokeError.THROTTLED: 429, InvokeError.TOO_LARGE: 413, InvokeError.UNKNOWN_FUNCTION: 404}
+REFUSALS: dict[str, int] = {
+    InvokeError.THROTTLED: 429,
+    InvokeError.TOO_LARGE: 413,
+    InvokeError.UNKNOWN_FUNCTION: 404,
+    InvokeError.SERVICE: 500,
+}
 """Errors of the platform's, which Lambda answers with a status, and not as a function's failure."""
 
 Invoker = Callable[[str, bytes], InvokeResult]

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import sqlite3
 import threading
 import uuid
 from collections.abc import Iterable, Iterator
@@ -13,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
+from local.aws.database import connect, transaction
 from local.aws.incoming import Incoming
 
 SMALLEST_PART = 5 * 1024 * 1024
@@ -91,9 +91,12 @@ class ObjectStore:
         self._files = folder / "objects"
         self._files.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
-        self._db = sqlite3.connect(folder / "objects.sqlite", check_same_thread=False, isolation_level=None)
-        self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;" + _SCHEMA)
-        self._sweep()
+        self._db = connect(folder / "objects.sqlite", _SCHEMA)
+        try:
+            self._sweep()
+        except BaseException:
+            self._db.close()
+            raise
 
     def close(self) -> None:
         """Close the rows' database."""
@@ -151,12 +154,11 @@ class ObjectStore:
     def delete(self, bucket: str, key: str) -> None:
         """Delete an object; none there is no error."""
         self.check_bucket(bucket)
-        with self._lock:
-            row = self._db.execute(
+        with self._lock, transaction(self._db):
+            gone = self._db.execute(
                 "DELETE FROM objects WHERE bucket = ? AND key = ? RETURNING file", (bucket, key)
-            ).fetchone()
-        if row:
-            self._unlink([row[0]])
+            ).fetchall()
+        self._unlink(name for (name,) in gone)
 
     def page(self, bucket: str, prefix: str, delimiter: str, after: str, limit: int) -> Listing:
         """Keys in order, after a key, with common prefixes folded."""
@@ -231,8 +233,8 @@ class ObjectStore:
             incoming.sync()
             joined = hashlib.md5(b"".join(bytes.fromhex(p.etag) for p in parts), usedforsecurity=False)
             etag = f"{joined.hexdigest()}-{len(parts)}"
-            made = self._put_row(bucket, key, incoming, etag, headers, condition)
-        self.drop_upload(upload)
+            made = self._put_row(bucket, key, incoming, etag, headers, condition, upload)
+        self._unlink(part.file for part in stored.values())
         return made
 
     def drop_upload(self, upload: str) -> None:
@@ -240,9 +242,8 @@ class ObjectStore:
         with self._lock:
             self._upload(upload)
             files = [row[0] for row in self._db.execute("SELECT file FROM parts WHERE upload = ?", (upload,))]
-            with self._transaction():
-                self._db.execute("DELETE FROM parts WHERE upload = ?", (upload,))
-                self._db.execute("DELETE FROM uploads WHERE id = ?", (upload,))
+            with transaction(self._db):
+                self._delete_upload(upload)
         self._unlink(files)
 
     def _upload(self, upload: str) -> tuple[str, str, dict[str, str]]:
@@ -251,11 +252,23 @@ class ObjectStore:
             raise StoreError("NoSuchUpload", 404, "There is no such upload.")
         return row[0], row[1], json.loads(row[2])
 
+    def _delete_upload(self, upload: str) -> None:
+        self._db.execute("DELETE FROM parts WHERE upload = ?", (upload,))
+        self._db.execute("DELETE FROM uploads WHERE id = ?", (upload,))
+
     def _put_row(
-        self, bucket: str, key: str, incoming: Incoming, etag: str, headers: dict[str, str], condition: Condition
+        self,
+        bucket: str,
+        key: str,
+        incoming: Incoming,
+        etag: str,
+        headers: dict[str, str],
+        condition: Condition,
+        upload: str = "",
     ) -> StoredObject:
+        """Make a received body an object, and end in the same step the upload that it came by."""
         self.check_bucket(bucket)
-        with self._lock, self._transaction():
+        with self._lock, transaction(self._db):
             row = self._db.execute(
                 "SELECT file, etag FROM objects WHERE bucket = ? AND key = ?", (bucket, key)
             ).fetchone()
@@ -270,7 +283,8 @@ class ObjectStore:
                 "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (bucket, key, incoming.name, incoming.size, etag, moment, json.dumps(headers)),
             )
-            incoming.keep()
+            self._delete_upload(upload)
+        incoming.keep()
         if row:
             self._unlink([row[0]])
         return StoredObject(
@@ -282,16 +296,6 @@ class ObjectStore:
         with self._lock:
             row = self._db.execute(query, (bucket, after, prefix, prefix + HIGHEST)).fetchone()
         return _object(row) if row else None
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
     def _unlink(self, names: Iterable[str]) -> None:
         for name in names:

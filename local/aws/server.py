@@ -59,8 +59,12 @@ class HttpServer:
     def stop(self) -> None:
         """Take no more requests, let those under way finish for a moment, and close every connection."""
         self._server.shutdown()
-        self._server.server_close()
+        self.close()
         self._server.end_connections()
+
+    def close(self) -> None:
+        """Give the address back."""
+        self._server.server_close()
 
 
 class _Server(ThreadingTCPServer):

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from botocore.exceptions import ClientError
 from local.aws.endpoint import AwsEndpoint, StateInUse
 from local.invocation import InvokeError, InvokeResult
 from tests.conftest import ROOT
-from tests.integration.conftest import CREDENTIALS
+from tests.integration.engines import CREDENTIALS
 
 WORKER = "arn:aws:lambda:us-west-2:123456789012:function:worker"
 
@@ -174,6 +175,56 @@ def test_an_execution_is_stopped_and_its_name_serves_once(aws: AwsEndpoint, func
         client.start_execution(**start)
 
 
+def test_what_an_execution_was_is_known_longer_than_its_history(aws: AwsEndpoint, functions: Functions) -> None:
+    functions.answer = lambda _: failure("Runtime.ExitError")
+    client = aws.client("stepfunctions")
+    before = run(aws, {"Work": work()}, {"job": 7})
+    arn = before["executionArn"]
+    executions = aws._engines.executions
+    executions.drop_old()
+    assert client.get_execution_history(executionArn=arn)["events"]
+    executions._history_seconds, kept = -1, executions._history_seconds
+
+    executions.drop_old()
+
+    executions._history_seconds = kept
+    with pytest.raises(client.exceptions.ExecutionDoesNotExist):
+        client.get_execution_history(executionArn=arn)
+    after = client.describe_execution(executionArn=arn)
+    same = ("executionArn", "stateMachineArn", "name", "status", "input")
+    assert {name: after[name] for name in same} == {name: before[name] for name in same}
+    assert after["status"] == "FAILED"
+    assert abs(after["stopDate"] - before["stopDate"]) < timedelta(milliseconds=2)
+    assert client.stop_execution(executionArn=arn)["stopDate"] == after["stopDate"]
+    with pytest.raises(client.exceptions.ExecutionAlreadyExists):
+        client.start_execution(stateMachineArn=before["stateMachineArn"], name="x", input=before["input"])
+    with pytest.raises(client.exceptions.ExecutionDoesNotExist):
+        client.describe_execution(executionArn=f"{arn}-other")
+
+
+def test_a_start_that_is_refused_leaves_no_execution(aws: AwsEndpoint) -> None:
+    client = aws.client("stepfunctions")
+    definition = json.dumps({"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}})
+    machine = aws.create_state_machine("refused", definition)
+
+    with pytest.raises(ClientError):
+        client.start_execution(stateMachineArn=machine, name="once", input="{")
+
+    assert client.start_execution(stateMachineArn=machine, name="once", input="{}")["executionArn"]
+
+
+def test_a_waiting_receiver_gets_a_message_when_it_is_sent_and_no_other_does(aws: AwsEndpoint) -> None:
+    client = aws.client("sqs")
+    queue = aws.create_queue({"QueueName": "waited-for", "ReceiveMessageWaitTimeSeconds": 3})
+    with ThreadPoolExecutor(4) as pool:
+        waiting = [pool.submit(client.receive_message, QueueUrl=queue) for _ in range(4)]
+        for number in range(3):
+            client.send_message(QueueUrl=queue, MessageBody=str(number))
+        received = [m["Body"] for w in waiting for m in w.result().get("Messages", [])]
+
+    assert sorted(received) == ["0", "1", "2"]
+
+
 def test_a_message_that_is_never_deleted_ends_in_the_dead_letter_queue(aws: AwsEndpoint) -> None:
     client = aws.client("sqs")
     dead = aws.create_queue({"QueueName": "dead"})
@@ -315,5 +366,30 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
     try:
         with pytest.raises(ClientError, match="ExecutionAlreadyExists"):
             flow.start_execution(stateMachineArn=machine, name="cut-off", input='{"job": "1"}')
+    finally:
+        server.kill()
+
+
+def test_an_execution_that_ended_is_not_run_again(tmp_path: Path) -> None:
+    (tmp_path / "released").touch()
+    server = Server(tmp_path)
+    flow = server.start().client("stepfunctions")
+    machine = flow.list_state_machines()["stateMachines"][0]["stateMachineArn"]
+    arn = flow.start_execution(stateMachineArn=machine, name="done", input='{"job": "1"}')["executionArn"]
+    before = wait_for_end(flow, arn)
+
+    for _ in range(2):
+        server.kill()
+        server.start()
+
+    try:
+        after = flow.describe_execution(executionArn=arn)
+        assert (after["status"], after["input"], after["name"]) == ("SUCCEEDED", '{"job": "1"}', "done")
+        assert abs(after["startDate"] - before["startDate"]) < timedelta(seconds=1)
+        assert after["stateMachineArn"] == machine
+        # one that starts now comes after what resuming would have started
+        again = flow.start_execution(stateMachineArn=machine, name="next", input='{"job": "2"}')
+        wait_for_end(flow, again["executionArn"])
+        assert (tmp_path / "calls").read_text().splitlines() == ['{"job": "1"}', '{"job": "2"}']
     finally:
         server.kill()

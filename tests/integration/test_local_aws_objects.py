@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from shapely.geometry import Point
 
 from local.aws.endpoint import AwsEndpoint
-from tests.integration.conftest import CREDENTIALS
+from tests.integration.engines import CREDENTIALS
 
 BUCKET = "things"
 BOX = (99.5, 99.5, 199.5, 199.5)

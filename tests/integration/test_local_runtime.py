@@ -29,6 +29,18 @@ def handler(event, context):
         case "exit": os._exit(3)
         case "sleep": time.sleep(event["seconds"])
         case "print": print(event["text"])
+        case "lines":
+            for number in range(event["count"]): print("line", number)
+            if event["then"] == "exit": os._exit(1)
+            if event["then"] == "kill": os.kill(os.getpid(), 9)
+        case "note":
+            print("noted")
+            with open(event["file"], "w") as file: file.write("noted")
+            time.sleep(600)
+        case "allocate":
+            held = b"x" * (event["size"] * 1024 * 1024)
+            time.sleep(event["seconds"])
+            return len(held)
         case "big": return "x" * event["size"]
         case "child":
             child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
@@ -212,7 +224,7 @@ def test_children_of_a_crashed_function_end_with_it(make: Make, tmp_path: Path) 
     thread.join()
 
     assert error_of(results[0]) == ("Unhandled", "Runtime.ExitError")
-    assert "signal 9" in json.loads(results[0].payload)["errorMessage"]
+    assert "signal: killed" in json.loads(results[0].payload)["errorMessage"]
     eventually(lambda: not is_alive(child))
 
 
@@ -241,6 +253,41 @@ def test_lines_come_out_whole_with_the_function_s_name(make: Make) -> None:
     eventually(lambda: len(calls.lines) >= 3)
     assert calls.lines[:2] == [("Echo", "one"), ("Echo", "two ä " + "x" * 200_000)]
     assert calls.lines[2][1].startswith("[ERROR] ValueError: no such thing\nTraceback")
+
+
+@pytest.mark.parametrize("then", ["return", "exit", "kill"])
+def test_every_line_is_handed_on_before_its_invocation_ends_however_it_does(make: Make, then: str) -> None:
+    calls = make()
+
+    result = calls(do="lines", count=1000, then=then)
+
+    assert calls.lines[:1000] == [("Echo", f"line {number}") for number in range(1000)]
+    assert (result.error is None) == (then == "return")
+
+
+def test_lines_of_a_busy_function_are_handed_on_when_asked_for(make: Make, tmp_path: Path) -> None:
+    calls = make()
+    file = tmp_path / "noted"
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(calls, do="note", file=str(file))
+        eventually(file.exists)
+
+        calls.functions.drain()
+
+        assert calls.lines == [("Echo", "noted")]
+        calls.functions.stop()
+
+
+def test_a_function_that_uses_more_than_its_memory_is_killed(make: Make, spec: FunctionSpec) -> None:
+    calls = make(replace(spec, memory=128))
+    assert calls(do="allocate", size=10, seconds=0).error is None
+
+    result = calls(do="allocate", size=300, seconds=600)
+
+    assert error_of(result) == ("Unhandled", "Runtime.ExitError")
+    assert "Runtime exited with error: signal: killed" in json.loads(result.payload)["errorMessage"]
+    assert ("Echo", "The function is killed: it uses more than its 128 MB") in calls.lines
+    assert calls.value()["memory"] == "128"
 
 
 def test_calls_wait_for_a_sandbox_and_too_many_are_throttled(make: Make) -> None:

@@ -2,7 +2,13 @@
 
 import io
 import json
-from collections.abc import Mapping
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,14 +16,16 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from local.prometheus import Adapter
+from local.series import Sample, SeriesStore
 from terrafusion.metrics import CATALOGUE, GIS_EXPORT, EmfSink, MetricSpec
+from tests.conftest import ROOT
 
 LABELS = {"county_id": "king", "export_format": "GPKG"}
 
 
-def emf(spec: MetricSpec, value: float, labels: Mapping[str, str]) -> str:
+def emf(spec: MetricSpec, value: float, labels: Mapping[str, str], event: str | None = None) -> str:
     stream = io.StringIO()
-    EmfSink("test", stream=stream).record(spec, value, labels)
+    EmfSink("test", stream=stream).record(spec, value, labels, event)
     return stream.getvalue()
 
 
@@ -78,6 +86,8 @@ def test_a_list_of_values_counts_each() -> None:
         ({GIS_EXPORT.completed.name: "1"}, "bad_value"),
         ({GIS_EXPORT.completed.name: -1}, "bad_value"),
         ({GIS_EXPORT.completed.name: [1, True]}, "bad_value"),
+        ({"county_id": "\ud800"}, "bad_value"),
+        ({"event_id": "\ud800"}, "bad_value"),
     ],
 )
 def test_a_line_that_cannot_be_counted_is_counted_as_such_and_changes_nothing_else(
@@ -100,3 +110,126 @@ def test_other_lines_are_not_its_business() -> None:
     assert not adapter.feed('{"_aws" half a line')
 
     assert samples(adapter) == {("terrafusion_emf_rejected_lines_total", frozenset({("reason", "not_json")})): 1}
+
+
+def count_of(adapter: Adapter, spec: MetricSpec, suffix: str = "") -> float:
+    return sum(value for (name, _), value in samples(adapter).items() if name == spec.name + suffix)
+
+
+@contextmanager
+def reopened(path: Path) -> Iterator[Adapter]:
+    with closing(Adapter(CATALOGUE, path)) as adapter:
+        yield adapter
+
+
+def test_what_was_counted_is_there_after_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.sqlite"
+    with reopened(path) as adapter:
+        for value in (3, 0.1, 4000):
+            adapter.feed(emf(GIS_EXPORT.duration, value, LABELS))
+        adapter.feed(emf(GIS_EXPORT.completed, 2, {**LABELS, "county_id": 'o"h,\n'}))
+        adapter.feed('{"_aws"')
+        before = adapter.text()
+
+    with reopened(path) as adapter:
+        assert adapter.text() == before
+        adapter.feed(emf(GIS_EXPORT.duration, 1, LABELS))
+        assert count_of(adapter, GIS_EXPORT.duration, "_count") == 4
+
+
+def test_what_was_counted_survives_kill_9(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from pathlib import Path\n"
+        "from local.prometheus import Adapter; from terrafusion.metrics import CATALOGUE\n"
+        "adapter = Adapter(CATALOGUE, Path(sys.argv[1]))\n"
+        "assert all(adapter.feed(sys.argv[2]) for _ in range(100))\n"
+        "os.kill(os.getpid(), 9)"
+    )
+    path = tmp_path / "metrics.sqlite"
+    line = emf(GIS_EXPORT.completed, 1, LABELS)
+
+    done = subprocess.run([sys.executable, "-c", script, str(path), line], cwd=ROOT)
+
+    assert done.returncode == -signal.SIGKILL
+    with reopened(path) as adapter:
+        assert count_of(adapter, GIS_EXPORT.completed) == 100
+
+
+def test_an_event_that_comes_again_counts_once_of_each_metric(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.sqlite"
+    lines = [emf(GIS_EXPORT.completed, 1, LABELS, "job-1"), emf(GIS_EXPORT.duration, 3, LABELS, "job-1")]
+    for _ in range(2):
+        with reopened(path) as adapter:
+            assert all(adapter.feed(line) for line in lines * 2)
+            assert adapter.feed(emf(GIS_EXPORT.completed, 1, LABELS, "job-2"))
+
+    with reopened(path) as adapter:
+        assert count_of(adapter, GIS_EXPORT.completed) == 2
+        assert count_of(adapter, GIS_EXPORT.duration, "_count") == 1
+        assert count_of(adapter, GIS_EXPORT.duration, "_sum") == 3
+
+
+def test_an_event_is_forgotten_when_nothing_can_repeat_it_any_more(tmp_path: Path) -> None:
+    day = 86_400.0
+    now = [0.0]
+    sample = Sample(GIS_EXPORT.completed, ("king", "GPKG"), (1,))
+    with closing(SeriesStore([GIS_EXPORT.completed], tmp_path / "metrics.sqlite", lambda: now[0])) as store:
+        for now[0] in (0.0, 7 * day, 9 * day):
+            store.count([sample], f"at {now[0]}")
+            store.count([sample], "old")
+
+        assert store.of(GIS_EXPORT.completed.name)["king", "GPKG"] == [5]
+
+
+def test_series_of_a_metric_whose_buckets_have_changed_begin_anew(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.sqlite"
+    with reopened(path) as adapter:
+        adapter.feed(emf(GIS_EXPORT.duration, 3, LABELS))
+        adapter.feed(emf(GIS_EXPORT.completed, 1, LABELS))
+    changed = {**CATALOGUE, GIS_EXPORT.duration.name: replace(GIS_EXPORT.duration, buckets=(1, 2))}
+
+    with closing(Adapter(changed, path)) as adapter:
+        assert count_of(adapter, GIS_EXPORT.duration, "_count") == 0
+        assert count_of(adapter, GIS_EXPORT.completed) == 1
+        adapter.feed(emf(GIS_EXPORT.duration, 1.5, LABELS))
+
+    with closing(Adapter(changed, path)) as adapter:
+        assert count_of(adapter, GIS_EXPORT.duration, "_sum") == 1.5
+
+
+def test_a_metric_has_only_so_many_series(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local.series.MOST_SERIES", 3)
+    adapter = Adapter(CATALOGUE)
+
+    taken = [adapter.feed(emf(GIS_EXPORT.completed, 1, {**LABELS, "county_id": str(n)})) for n in (1, 2, 3, 4, 3)]
+
+    assert taken == [True, True, True, False, True]
+    found = samples(adapter)
+    assert found["terrafusion_emf_rejected_lines_total", frozenset({("reason", "too_many_series")})] == 1
+
+
+def test_while_the_disk_is_full_counting_goes_on_and_is_kept_later(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.sqlite"
+    with reopened(path) as adapter:
+        database = adapter._store._db
+        (pages,) = database.execute("PRAGMA page_count").fetchone()
+        database.execute(f"PRAGMA max_page_count = {pages}")
+        for number in range(200):
+            line = emf(GIS_EXPORT.completed, 1, {**LABELS, "county_id": str(number)}, f"{number}" * 50)
+            assert adapter.feed(line)
+            assert adapter.feed(line)
+        assert count_of(adapter, GIS_EXPORT.completed) == 200
+        assert database.execute("SELECT count(*) FROM series").fetchone()[0] < 200
+        database.execute("PRAGMA max_page_count = 1000000")
+        adapter.feed(emf(GIS_EXPORT.completed, 1, LABELS, "last"))
+
+    with reopened(path) as adapter:
+        assert adapter.feed(line)
+        assert count_of(adapter, GIS_EXPORT.completed) == 201
+
+
+def test_lines_after_the_end_do_no_harm() -> None:
+    adapter = Adapter(CATALOGUE)
+    adapter.close()
+
+    assert adapter.feed(emf(GIS_EXPORT.completed, 1, LABELS, "late"))
