@@ -1,0 +1,243 @@
+"""Rules for every resource of a template, so that whoever adds one cannot forget what the others have.
+
+Each rule takes a template as `local.template.load_yaml` reads it, and gives what breaks it, in words.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+Template = dict[str, Any]
+Rule = Callable[[Template], Iterator[str]]
+
+FUNCTION, ROLE, QUEUE = "AWS::Serverless::Function", "AWS::IAM::Role", "AWS::SQS::Queue"
+STATEFUL = ("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key")
+LOG_DELIVERY = {"logs:CreateLogDelivery", "logs:DescribeLogGroups"}
+"""Actions of workflows' log delivery, which know no narrower resource."""
+VISIBILITY_FACTOR = 6
+DEFAULT_VISIBILITY = 30
+
+
+def of_type(template: Template, kind: str) -> dict[str, dict[str, Any]]:
+    """Properties by logical id."""
+    return {n: r.get("Properties", {}) for n, r in template["Resources"].items() if r["Type"] == kind}
+
+
+def functions(template: Template) -> dict[str, dict[str, Any]]:
+    """Functions, with what the globals give them."""
+    shared = template.get("Globals", {}).get("Function", {})
+    return {name: {**shared, **properties} for name, properties in of_type(template, FUNCTION).items()}
+
+
+def statements(properties: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The statements of a role's or a state machine's policies."""
+    for policy in properties.get("Policies", []):
+        yield from policy.get("PolicyDocument", policy).get("Statement", [])
+
+
+def each(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def logical_id(value: Any) -> str | None:
+    """The resource that `!Ref` or `!GetAtt X.Arn` names."""
+    if not isinstance(value, dict):
+        return None
+    found = value.get("Ref") or value.get("Fn::GetAtt")
+    return str(each(found)[0]).split(".")[0] if found else None
+
+
+def own_role(template: Template) -> Iterator[str]:
+    """A role for each function, which only that function may take."""
+    roles = of_type(template, ROLE)
+    taken: dict[str, str] = {}
+    for name, function in functions(template).items():
+        role = logical_id(function.get("Role"))
+        if role not in roles:
+            yield f"{name} has no role of the template's"
+        elif role in taken:
+            yield f"{name} and {taken[role]} share {role}"
+        else:
+            taken[role] = name
+
+
+def named_rights(template: Template) -> Iterator[str]:
+    """No wildcard for an action, none for a whole resource."""
+    for kind in (ROLE, FUNCTION, "AWS::Serverless::StateMachine"):
+        for name, properties in of_type(template, kind).items():
+            for statement in statements(properties):
+                actions = {str(action) for action in each(statement["Action"])}
+                if any("*" in action for action in actions):
+                    yield f"{name} may {sorted(actions)}"
+                if "*" in each(statement["Resource"]) and not actions & LOG_DELIVERY:
+                    yield f"{name} may {sorted(actions)} with everything"
+
+
+def own_logs(template: Template) -> Iterator[str]:
+    """A log group for each function, kept for a stated time, encrypted with our key; its role writes there alone."""
+    groups, used = of_type(template, "AWS::Logs::LogGroup"), set()
+    for name, function in functions(template).items():
+        group = logical_id(function.get("LoggingConfig", {}).get("LogGroup"))
+        if group not in groups or group in used:
+            yield f"{name} has no log group of its own"
+        used.add(group)
+    for name, group in groups.items():
+        if "RetentionInDays" not in group or logical_id(group.get("KmsKeyId")) is None:
+            yield f"{name} has no retention or no key"
+
+
+def bounded(template: Template) -> Iterator[str]:
+    """Time, concurrency, and a place for what an asynchronous invocation could not do."""
+    for name, function in functions(template).items():
+        for member in ("Timeout", "ReservedConcurrentExecutions", "DeadLetterQueue", "KmsKeyArn"):
+            if member not in function:
+                yield f"{name} has no {member}"
+
+
+def queues_are_patient(template: Template) -> Iterator[str]:
+    """A message stays hidden for six times the function's time, comes back alone, and ends in a consumed DLQ."""
+    queues = of_type(template, QUEUE)
+    consumed = {logical_id(e["Queue"]) for _, _, e in queue_events(template)}
+    for name, function, event in queue_events(template):
+        queue = queues[str(logical_id(event["Queue"]))]
+        if queue.get("VisibilityTimeout", DEFAULT_VISIBILITY) < VISIBILITY_FACTOR * function["Timeout"]:
+            yield f"{name}'s messages come back while it may still run"
+        if event.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
+            yield f"{name} does not report which messages failed"
+        if "MaximumConcurrency" not in event.get("ScalingConfig", {}):
+            yield f"{name} takes any number of messages at once"
+    dead_letter_queues = {logical_id(q.get("RedrivePolicy", {}).get("deadLetterTargetArn")) for q in queues.values()}
+    for name, queue in queues.items():
+        if name in consumed and name not in dead_letter_queues:
+            target = logical_id(queue.get("RedrivePolicy", {}).get("deadLetterTargetArn"))
+            if target not in consumed:
+                yield f"{name} has no dead-letter queue that somebody consumes"
+
+
+def queue_events(template: Template) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Functions that queues feed: name, properties, the event's properties."""
+    for name, function in functions(template).items():
+        for event in function.get("Events", {}).values():
+            if event["Type"] == "SQS":
+                yield name, function, event["Properties"]
+
+
+def kept_and_encrypted(template: Template) -> Iterator[str]:
+    """What holds data outlives the stack; tables, queues and buckets are encrypted with our key."""
+    for name, resource in template["Resources"].items():
+        if resource["Type"] in STATEFUL and not (
+            resource.get("DeletionPolicy") == resource.get("UpdateReplacePolicy") == "Retain"
+        ):
+            yield f"{name} goes with the stack"
+    for name, queue in of_type(template, QUEUE).items():
+        if logical_id(queue.get("KmsMasterKeyId")) is None:
+            yield f"queue {name} has no key"
+    for name, table in of_type(template, "AWS::DynamoDB::Table").items():
+        if logical_id(table.get("SSESpecification", {}).get("KMSMasterKeyId")) is None:
+            yield f"table {name} has no key"
+        if not table.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled"):
+            yield f"table {name} cannot be set back to a moment"
+
+
+def closed_buckets(template: Template) -> Iterator[str]:
+    """Nothing public, one owner, TLS only, encrypted, cleaned up, versioned, and their use on record."""
+    policies = {logical_id(p["Bucket"]): p for p in of_type(template, "AWS::S3::BucketPolicy").values()}
+    for name, bucket in of_type(template, "AWS::S3::Bucket").items():
+        block = bucket.get("PublicAccessBlockConfiguration", {})
+        if len(block) != 4 or set(block.values()) != {True}:
+            yield f"{name} could be public"
+        if bucket.get("OwnershipControls") != {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}:
+            yield f"{name} knows other owners"
+        for member in ("BucketEncryption", "LifecycleConfiguration", "VersioningConfiguration"):
+            if member not in bucket:
+                yield f"{name} has no {member}"
+        denied = [
+            s for s in policies.get(name, {}).get("PolicyDocument", {}).get("Statement", []) if s["Effect"] == "Deny"
+        ]
+        if not any("aws:SecureTransport" in json.dumps(s.get("Condition")) for s in denied):
+            yield f"{name} answers without TLS"
+        if "LoggingConfiguration" not in bucket and not name.startswith("AccessLogs"):
+            yield f"{name}'s use is not on record"
+
+
+def signers_only_read(template: Template) -> Iterator[str]:
+    """A function that signs links may get objects below its plugin's results, and touch S3 in no other way."""
+    for name, function in functions(template).items():
+        if not str(function.get("Handler", "")).endswith(".results.handler"):
+            continue
+        slug = str(function["CodeUri"]).strip("/").rsplit("/", 1)[1].replace("_", "-")
+        for statement in statements(of_type(template, ROLE).get(str(logical_id(function.get("Role"))), {})):
+            actions = [str(action) for action in each(statement["Action"]) if str(action).startswith("s3:")]
+            resource = json.dumps(statement["Resource"])
+            if actions and (actions != ["s3:GetObject"] or f"ResultsBucket.Arn}}/results/{slug}/*" not in resource):
+                yield f"{name} signs links to more than results"
+
+
+def whole_plugins(template: Template, folder: Path) -> Iterator[str]:
+    """A plugin with a worker has everything that ends its jobs."""
+    handlers = {str(function.get("Handler")) for function in functions(template).values()}
+    for worker in sorted(folder.glob("functions/*/*/worker.py")):
+        for part in ("api", "results", "worker", "closer", "sweep"):
+            if f"{worker.parent.name}.{part}.handler" not in handlers:
+                yield f"{worker.parent.name} has no function for its {part}"
+
+
+def scheduled_sweeps(template: Template) -> Iterator[str]:
+    """Sweeps run by themselves."""
+    for name, function in functions(template).items():
+        if str(function.get("Handler")).endswith(".sweep.handler"):
+            kinds = {event["Type"] for event in function.get("Events", {}).values()}
+            if not kinds & {"Schedule", "ScheduleV2"}:
+                yield f"{name} is never called"
+
+
+def guarded_routes(template: Template) -> Iterator[str]:
+    """Every API has a default authorizer, throttling and access logs; open routes are those that are known."""
+    for name, api in of_type(template, "AWS::Serverless::HttpApi").items():
+        if not api.get("Auth", {}).get("DefaultAuthorizer"):
+            yield f"{name} is open"
+        throttle = api.get("DefaultRouteSettings", {})
+        if not {"ThrottlingBurstLimit", "ThrottlingRateLimit"} <= set(throttle):
+            yield f"{name} is not throttled"
+        if "AccessLogSettings" not in api:
+            yield f"{name}'s use is not on record"
+    for path in open_paths(template) - {"/api/v1/health", "/api/v1/openapi.json", "/api/v1/docs"}:
+        yield f"{path} is open"
+
+
+def open_paths(template: Template) -> set[str]:
+    """Paths that no authorizer guards."""
+    return {
+        str(event["Properties"].get("Path"))
+        for function in functions(template).values()
+        for event in function.get("Events", {}).values()
+        if event.get("Properties", {}).get("Auth", {}).get("Authorizer") == "NONE"
+    }
+
+
+def runs_are_throttled(template: Template) -> Iterator[str]:
+    """A route that makes jobs has limits of its own."""
+    limits = {
+        key for api in of_type(template, "AWS::Serverless::HttpApi").values() for key in api.get("RouteSettings", {})
+    }
+    for function in functions(template).values():
+        for event in function.get("Events", {}).values():
+            path = str(event.get("Properties", {}).get("Path", ""))
+            if event["Type"] == "HttpApi" and path.endswith("/run") and f"POST {path}" not in limits:
+                yield f"POST {path} has no limits of its own"
+
+
+RULES: tuple[Rule, ...] = (
+    own_role,
+    named_rights,
+    own_logs,
+    bounded,
+    queues_are_patient,
+    kept_and_encrypted,
+    closed_buckets,
+    signers_only_read,
+    scheduled_sweeps,
+    guarded_routes,
+    runs_are_throttled,
+)
