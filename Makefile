@@ -5,6 +5,12 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+GATES := .venv-gates
+GATES_STAMP := $(GATES)/.installed
+JOBS ?= 300
+RACES ?= 1000
+# generated, and full of hashes
+HASHES := :!*.lock :!layers/*/requirements.txt :!functions/counties/counties/openapi.json
 PLUGIN_PATHS := $(wildcard functions/*)
 space := $(subst ,, )
 export MYPYPATH := shared:$(subst $(space),:,$(strip $(PLUGIN_PATHS)))
@@ -16,7 +22,7 @@ CANDIDATES := $(PYTHON) python3.13 python3.12 python3.11 python3 python
 FIND_PYTHON = for p in $(CANDIDATES); do \
     "$$p" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1 && { echo "$$p"; break; }; done
 
-.PHONY: help setup demo run test test-fast lint format lock bench clean openapi
+.PHONY: help setup demo run test test-fast chaos lint gates format lock bench clean openapi
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  \033[1mmake %-10s\033[0m %s\n", $$1, $$2}'
@@ -45,6 +51,9 @@ test: $(STAMP)  ## the whole suite
 test-fast: $(STAMP)  ## the domain tests alone
 	@$(BIN)/python -m pytest tests/unit
 
+chaos: $(STAMP)  ## JOBS jobs and RACES races while processes and the cloud itself are killed
+	@$(BIN)/python -m tests.chaos --jobs $(JOBS) --races $(RACES)
+
 lint: $(STAMP)  ## style, types, import rules, template, security
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -53,6 +62,17 @@ lint: $(STAMP)  ## style, types, import rules, template, security
 	@$(BIN)/cfn-lint template.yaml
 	@AWS_DEFAULT_REGION=us-west-2 $(BIN)/sam validate --lint --template template.yaml
 	@$(BIN)/bandit -q -r -c pyproject.toml shared functions local cli
+
+gates: $(STAMP) $(GATES_STAMP)  ## misconfiguration in the template, secrets in the files, licences of what we import
+	@$(GATES)/bin/checkov --skip-download --compact --quiet --framework cloudformation --file template.yaml
+	@git ls-files -z -- . $(foreach path,$(HASHES),'$(path)') | xargs -0 $(BIN)/detect-secrets-hook --no-verify
+	@$(BIN)/python .ci/licences.py
+
+$(GATES_STAMP): .ci/gates.lock $(STAMP)
+	@echo "==> environment of the gates in $(GATES)"
+	@$(BIN)/python -m venv --clear $(GATES)
+	@$(GATES)/bin/python -m pip install --quiet --no-deps --require-hashes -r .ci/gates.lock
+	@touch $@
 
 format: $(STAMP)  ## rewrite the code in the project's style
 	@$(BIN)/ruff check --fix-only --quiet . ; $(BIN)/ruff format .
@@ -67,10 +87,12 @@ lock: $(STAMP)  ## resolve the dependencies again and write requirements.lock
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
 	    --custom-compile-command "make lock" --quiet --output-file requirements.lock
+	@$(BIN)/uv pip compile .ci/gates.in --universal --python-version 3.11 --generate-hashes \
+	    --custom-compile-command "make lock" --quiet --output-file .ci/gates.lock
 	@$(BIN)/uv pip compile layers/web/requirements.in --constraints requirements.lock --python-version 3.13 \
 	    --generate-hashes --custom-compile-command "make lock" --quiet --output-file layers/web/requirements.txt
 	@$(BIN)/uv pip compile layers/geo/requirements.in --constraints requirements.lock --python-version 3.13 --no-deps \
 	    --generate-hashes --custom-compile-command "make lock" --quiet --output-file layers/geo/requirements.txt
 
 clean:  ## remove what was made: environment, state of the local cloud, outputs
-	@rm -rf $(VENV) .terrafusion .aws-sam out build .pytest_cache .mypy_cache .ruff_cache
+	@rm -rf $(VENV) $(GATES) .terrafusion .aws-sam out build .pytest_cache .mypy_cache .ruff_cache

@@ -68,7 +68,7 @@ class Clients:
             except (httpx.TransportError, OSError, ValueError) as error:  # the cloud, or its run.json, is not there
                 why = type(error).__name__
             with self._lock:
-                self.refusals[why[:3]] = self.refusals.get(why[:3], 0) + 1
+                self.refusals[why.split()[0]] = self.refusals.get(why.split()[0], 0) + 1
             time.sleep(0.2)
         raise AssertionError(f"{method} {path} was never answered; last: {why}")
 

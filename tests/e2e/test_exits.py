@@ -147,6 +147,20 @@ def test_work_that_does_not_fit_into_the_worker_s_time_fails_with_that_reason(
     wait_until(lambda: metric(plugged, "layer_digest_jobs_failed_total", failure_reason="timeout") == before + 1)
 
 
+def test_work_that_takes_more_memory_than_it_has_fails_the_job(plugged: LocalCloud, client: Client) -> None:
+    job = client.run("layer-digest", {"layer": "parcels", "copies": 5_000})
+
+    last = wait_until(lambda: _ended(client, job), seconds=120)
+
+    assert (last["status"], last["failure_reason"]) == ("FAILED", "worker_crashed")
+    assert "memory" in (plugged.state / "logs" / f"{DIGEST_WORKER}.log").read_text().lower()
+
+
+def _ended(client: Client, job: dict[str, Any]) -> dict[str, Any] | None:
+    last = client.http.get(job["links"]["status"]).json()
+    return dict(last) if last["status"] in TERMINAL else None
+
+
 def test_a_message_that_names_no_job_stays_for_a_person_and_stops_nobody(plugged: LocalCloud, client: Client) -> None:
     sqs, queues = plugged.client("sqs"), plugged.run["queues"]
     for body in ("not json", '{"job": 1}', "[]"):

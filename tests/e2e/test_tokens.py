@@ -137,7 +137,7 @@ ATTACKS: dict[str, Attack] = {
     "a comma behind it": lambda f: f"{f.sign()},",
     "huge": lambda f: f.sign(f.claims(note="x" * 20_000)),
     "garbage": lambda _: "garbage",
-    "garbage in three parts": lambda _: "eyJhbGciOiJFUzI1NiJ9.e30.AAAA",
+    "garbage in three parts": lambda _: f"{encoded(b'{}')}.e30.AAAA",
     "brackets without end": lambda _: f"{encoded(b'[' * 5_000)}.e30.AAAA",
 }
 SCHEMES: dict[str, Callable[[str], list[str]]] = {

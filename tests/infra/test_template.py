@@ -66,7 +66,7 @@ def _at(*path: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
         here: Any = template["Resources"]
         for step in path:
             here = here[step]
-        return cast(dict[str, Any], here)
+        return cast("dict[str, Any]", here)
 
     return find
 
