@@ -10,7 +10,7 @@ from mangum import Mangum
 from audit.models import AuditEntries, AuditEntry
 from terrafusion.audit import Action, AuditQuery
 from terrafusion.deployment import Deployment
-from terrafusion.http import Caller, Moment, create_app
+from terrafusion.http import Caller, Moment, Term, create_app
 from terrafusion.jobs.access import counties_of
 from terrafusion.logs import configure
 from terrafusion.settings import PlatformSettings
@@ -31,11 +31,11 @@ app = create_app("Audit", SERVICE)
 @app.get("/api/v1/audit", response_model=AuditEntries, tags=[SERVICE])
 def list_records(
     caller: Caller,
-    county_id: str | None = None,
-    job_id: str | None = None,
-    actor: str | None = None,
+    county_id: Term | None = None,
+    job_id: Term | None = None,
+    actor: Term | None = None,
     action: Action | None = None,
-    plugin: str | None = None,
+    plugin: Term | None = None,
     since: Moment | None = None,
     until: Moment | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
@@ -44,7 +44,7 @@ def list_records(
     """Who did what to which job, newest first; another county's list is empty."""
     caller.require(PERMISSION)
     here = deployment()
-    counties = counties_of(caller, county_id, here.catalogue.county_ids())
+    counties = counties_of(caller, county_id, here.catalogue.county_ids)
     query = AuditQuery(job_id, actor, action, plugin, since, until)
     page = here.audit.page(counties, query, limit, cursor)
     items = [AuditEntry.model_validate(record) for record in page.records]

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from terrafusion.auth import Principal
 from terrafusion.counties import CountyConfiguration, CountySnapshot
-from terrafusion.http.app import Caller, Moment
+from terrafusion.http.app import Caller, Moment, Term
 from terrafusion.jobs.idempotency import IdempotencyKey
 from terrafusion.jobs.model import Job, JobStatus, timestamp
 from terrafusion.jobs.service import Accepted, JobService
@@ -136,7 +136,7 @@ class JobRoutes:
     def list_jobs(
         self,
         caller: Caller,
-        county_id: str | None = None,
+        county_id: Term | None = None,
         status: JobStatus | None = None,
         created_after: Moment | None = None,
         limit: Annotated[int, Query(ge=1, le=100)] = 50,

@@ -1,6 +1,6 @@
 """Who may do what with which job: asked beside the data, whatever was asked before."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from terrafusion.audit import Action, AuditLog, AuditRecord
@@ -9,6 +9,9 @@ from terrafusion.errors import Forbidden, NotFound
 from terrafusion.jobs.model import Job, now
 from terrafusion.jobs.store import JobStore
 from terrafusion.plugins import Plugin
+
+Published = Callable[[], Iterable[str]]
+"""Reads which counties there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class JobAccess:
             self.audit.add(self.record(principal, Action.DENIED, county_id, detail=self.plugin.execute))
             raise
 
-    def counties(self, principal: Principal, county_id: str | None, published: Iterable[str]) -> list[str]:
+    def counties(self, principal: Principal, county_id: str | None, published: Published) -> list[str]:
         """Counties whose jobs a list is to hold: none when the one asked for is not the caller's."""
         principal.require(self.plugin.view_status)
         return counties_of(principal, county_id, published)
@@ -73,8 +76,8 @@ class JobAccess:
         )
 
 
-def counties_of(principal: Principal, county_id: str | None, published: Iterable[str]) -> list[str]:
+def counties_of(principal: Principal, county_id: str | None, published: Published) -> list[str]:
     """The counties that a list covers: the one asked for, or all of the caller's."""
     if county_id is not None:
         return [county_id] if principal.sees(county_id) else []
-    return list(published) if principal.sees_every_county else sorted(principal.counties)
+    return list(published()) if principal.sees_every_county else sorted(principal.counties)

@@ -123,7 +123,7 @@ class JobService:
         cursor: str | None,
     ) -> Page:
         """The caller's jobs, newest first; another county's list is empty."""
-        counties = self.access.counties(principal, county_id, self.catalogue.county_ids())
+        counties = self.access.counties(principal, county_id, self.catalogue.county_ids)
         return self.access.store.page(
             self.access.plugin.slug, counties, status=status, created_after=created_after, limit=limit, cursor=cursor
         )

@@ -1,8 +1,6 @@
 """Jobs in DynamoDB: every change is one conditional write, and says which transition it is."""
 
 import json
-import re
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +14,8 @@ from terrafusion.errors import FailureReason, JobSuperseded, NotFound
 from terrafusion.jobs import transitions
 from terrafusion.jobs.items import COUNTY_PLUGIN, CREATED_JOB, OPEN_PLUGIN, attribute, from_item, job_key, to_item
 from terrafusion.jobs.model import Job, JobEvent, JobStatus, now, timestamp
-from terrafusion.jobs.transitions import Guard, Transition
+from terrafusion.jobs.transitions import Transition
+from terrafusion.jobs.updates import update_of
 from terrafusion.paging import LOWEST, Item, merged, newest_first, read_cursor
 from terrafusion.storage import Storage
 from terrafusion.transactions import ConditionFailed, transact
@@ -24,16 +23,6 @@ from terrafusion.transactions import ConditionFailed, transact
 COUNTY_INDEX = "by_county"
 OPEN_INDEX = "by_open"
 INLINE_PARAMETERS_BYTES = 8_000
-
-NAMES = re.compile(r"#(\w+)")
-
-GUARDS: Mapping[Guard, str] = {
-    Guard.FREE: "",
-    Guard.OWN: " AND #attempt = :attempt",
-    Guard.EARLIER: " AND #attempt < :attempt",
-    Guard.LEASE_OVER: " AND #lease_until < :moment",
-    Guard.UNCHANGED: " AND #version = :version",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +135,7 @@ class JobStore:
 
     def cancel(self, job_id: str, message: str, also: Sequence[dict[str, Any]] = ()) -> Job | None:
         """End a job as CANCELLED together with other writes; None when it had ended before."""
-        update = self._update(job_id, transitions.CANCEL, {"message": message})
+        update = update_of(self._table, job_id, transitions.CANCEL, {"message": message})
         try:
             transact(self._client, [{"Update": update}, *also])
         except ConditionFailed:
@@ -226,21 +215,13 @@ class JobStore:
             values[":status"] = {"S": status}
         return newest_first(self._client, CREATED_JOB, low, high, query)
 
-    def _apply(
-        self,
-        job_id: str,
-        transition: Transition,
-        changes: Mapping[str, Any],
-        *,
-        attempt: str | None = None,
-        version: int | None = None,
-    ) -> Job:
-        """Make a transition.
+    def _apply(self, job_id: str, transition: Transition, changes: Mapping[str, Any], **asks: Any) -> Job:
+        """Make a transition, asked by an `attempt` or for a `version`.
 
         A write whose answer was lost is sent again by the SDK and then fails its own condition; it is known by its
         `write_id`, and counts as done.
         """
-        update = self._update(job_id, transition, changes, attempt=attempt, version=version)
+        update = update_of(self._table, job_id, transition, changes, **asks)
         try:
             response = self._client.update_item(
                 **update, ReturnValues="ALL_NEW", ReturnValuesOnConditionCheckFailure="ALL_OLD"
@@ -253,45 +234,6 @@ class JobStore:
                 return self._job(found)
             raise JobSuperseded(f"Job {job_id} does not allow '{transition.name}' now.") from error
         return self._job(response["Attributes"])
-
-    def _update(
-        self,
-        job_id: str,
-        transition: Transition,
-        changes: Mapping[str, Any],
-        *,
-        attempt: str | None = None,
-        version: int | None = None,
-    ) -> dict[str, Any]:
-        """The write that makes a transition, on the condition that it is legal."""
-        moment = now()
-        changes = {**changes, "status": transition.target, "updated_at": moment, "write_id": uuid.uuid4().hex}
-        added = "ADD #version :one"
-        values: dict[str, Any] = {":one": {"N": "1"}}
-        if transition.target.is_terminal:
-            changes["completed_at"] = moment
-            added += ", #uncounted :ended"
-            values[":ended"] = {"SS": [JobEvent.ENDED]}
-        assignments = [f"#{name} = :{name}" for name in changes]
-        if transition.target is JobStatus.RUNNING:
-            assignments.append("#started_at = if_not_exists(#started_at, :updated_at)")
-        values |= {f":{name}": attribute(value) for name, value in changes.items()}
-        cases = []
-        for number, (state, guard) in enumerate(transition.sources.items()):
-            values[f":from{number}"] = {"S": state}
-            cases.append(f"#status = :from{number}{GUARDS[guard]}")
-        condition = f"attribute_exists(pk) AND ({' OR '.join(cases)})"
-        asked = {":attempt": attempt, ":version": version, ":moment": moment}
-        values |= {name: attribute(value) for name, value in asked.items() if name in condition}
-        expression = f"SET {', '.join(assignments)} {added}"
-        return {
-            "TableName": self._table,
-            "Key": job_key(job_id),
-            "UpdateExpression": expression,
-            "ConditionExpression": condition,
-            "ExpressionAttributeNames": {f"#{name}": name for name in NAMES.findall(expression + condition)},
-            "ExpressionAttributeValues": values,
-        }
 
     def _forget_open(self, job_id: str, condition: str, values: Mapping[str, Any]) -> bool:
         names = {"#open": OPEN_PLUGIN, "#uncounted": "uncounted", "#version": "version"}
