@@ -139,12 +139,16 @@ class Executions:
         return answer
 
     def _describe(self, answer: EngineAnswer, request: Mapping[str, Any]) -> EngineAnswer:
-        """What the engine knows, else what is kept; an end is told only when it will not be taken back."""
-        if answer.status == 200:
+        """What the engine knows, else what is kept; an end is told only when it will not be taken back.
+
+        One that was stopped has ended, though the engine lets its task come to an end first.
+        """
+        known = self._journal.execution(request.get("executionArn", ""))
+        stopped = known is not None and known.ended is not None and known.status == ABORTED
+        if answer.status == 200 and not stopped:
             if answer.document["status"] != RUNNING:
                 self.note_ended()
             return answer
-        known = self._journal.execution(request.get("executionArn", ""))
         return EngineAnswer.of(_description(known)) if known else answer
 
     def _watch(self) -> None:

@@ -1,9 +1,11 @@
 """What the engines must not forget, in SQLite: items, messages, executions. Each call is on disk when it returns."""
 
 import json
+import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,8 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
         self._db = connect(path, _SCHEMA)
+        with suppress(sqlite3.OperationalError):  # it is there, unless the folder is from before it was
+            self._db.execute("ALTER TABLE executions ADD COLUMN status TEXT")
         self._write("DELETE FROM executions WHERE ended < ?", [(time.time() - NAME_TAKEN_SECONDS,)])
 
     def close(self) -> None:

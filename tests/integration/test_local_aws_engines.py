@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -11,6 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.aws.endpoint import AwsEndpoint, StateInUse
+from local.aws.journal import End, Journal
 from local.invocation import InvokeError, InvokeResult
 from tests.conftest import ROOT
 from tests.integration.engines import CREDENTIALS
@@ -175,6 +178,45 @@ def test_an_execution_is_stopped_and_its_name_serves_once(aws: AwsEndpoint, func
         client.start_execution(**start)
 
 
+def test_an_execution_that_is_stopped_within_a_task_has_ended_at_once(aws: AwsEndpoint, functions: Functions) -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def hold(_: dict[str, Any]) -> InvokeResult:
+        entered.set()
+        leave.wait(30)
+        return InvokeResult(b"{}")
+
+    functions.answer = hold
+    client = aws.client("stepfunctions")
+    machine = aws.create_state_machine("held", json.dumps({"StartAt": "Work", "States": {"Work": work()}}))
+    arn = client.start_execution(stateMachineArn=machine, name="held", input="{}")["executionArn"]
+    assert entered.wait(30)
+
+    client.stop_execution(executionArn=arn, cause="test")
+
+    try:
+        assert client.describe_execution(executionArn=arn)["status"] == "ABORTED"
+    finally:
+        leave.set()
+
+
+def test_a_folder_from_before_executions_had_a_status_still_serves(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite")) as database:
+        database.execute(
+            "CREATE TABLE executions (arn TEXT PRIMARY KEY, machine TEXT NOT NULL, name TEXT NOT NULL,"
+            " input TEXT NOT NULL, started REAL NOT NULL, ended REAL)"
+        )
+        database.execute("INSERT INTO executions VALUES ('a', 'm', 'n', '{}', 1.0, NULL)")
+        database.commit()
+
+    journal = Journal(tmp_path / "journal.sqlite")
+
+    assert [execution.arn for execution in journal.open_executions()] == ["a"]
+    journal.end_executions([End("a", "SUCCEEDED", 2.0)])
+    assert journal.open_executions() == []
+    journal.close()
+
+
 def test_what_an_execution_was_is_known_longer_than_its_history(aws: AwsEndpoint, functions: Functions) -> None:
     functions.answer = lambda _: failure("Runtime.ExitError")
     client = aws.client("stepfunctions")
@@ -314,6 +356,12 @@ class Server:
         self.process.stdout.close()
 
 
+def called(folder: Path) -> list[str]:
+    """What the server's function was called with; a call that is being written is none yet."""
+    path = folder / "calls"
+    return [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")] if path.exists() else []
+
+
 def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
     server = Server(tmp_path)
     here = server.start()
@@ -341,7 +389,7 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
     queue.delete_message(QueueUrl=url, ReceiptHandle=done["ReceiptHandle"])
     flow.start_execution(stateMachineArn=machine, name="cut-off", input='{"job": "1"}')
     deadline = time.monotonic() + 20
-    while not (tmp_path / "calls").exists():
+    while not called(tmp_path):
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
