@@ -95,7 +95,7 @@ class Gateway:
         match = self._router.find(request.method, request.raw_path)
         answer = preflight(self._api.cors, request)
         if answer is None:
-            found = TOO_LARGE if len(body) > MAX_BODY_BYTES else await self._answer(request, match)
+            found = TOO_LARGE if len(body) > MAX_BODY_BYTES else await self._answer_in_time(request, match)
             if any(found is own for own in OWN_ANSWERS):
                 found = as_problem(found, request.request_id)
             answer = with_cors(self._api.cors, request, found)
@@ -107,6 +107,12 @@ class Gateway:
     def close(self) -> None:
         """Take no more work."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _answer_in_time(self, request: HttpRequest, match: Match | None) -> HttpAnswer:
+        try:
+            return await self._answer(request, match)
+        except asyncio.CancelledError:  # the server is stopping, and the time that it gave is over
+            return UNAVAILABLE
 
     async def _answer(self, request: HttpRequest, match: Match | None) -> HttpAnswer:
         if match is None:

@@ -1,7 +1,7 @@
 """The resources of one deployment, made when first needed from a function's settings."""
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 
@@ -11,7 +11,6 @@ from terrafusion.jobs.access import JobAccess
 from terrafusion.jobs.counting import JobCounter
 from terrafusion.jobs.dispatch import Dispatcher
 from terrafusion.jobs.idempotency import IdempotencyKeys
-from terrafusion.jobs.messages import DeadLetters
 from terrafusion.jobs.service import JobService
 from terrafusion.jobs.store import JobStore, dynamodb_client
 from terrafusion.jobs.sweep import Sweep
@@ -20,6 +19,9 @@ from terrafusion.metrics import EmfSink
 from terrafusion.plugins import Plugin
 from terrafusion.settings import PlatformSettings
 from terrafusion.storage import Storage, s3_client
+
+if TYPE_CHECKING:
+    from terrafusion.jobs.messages import DeadLetters
 
 
 class Deployment:
@@ -81,8 +83,10 @@ class Deployment:
         """What ends the jobs of dead workers."""
         return Closer(self.jobs, self._counter(plugin))
 
-    def dead_letters(self, plugin: Plugin) -> DeadLetters:
+    def dead_letters(self, plugin: Plugin) -> "DeadLetters":
         """What ends the jobs of messages that were delivered too often."""
+        from terrafusion.jobs.messages import DeadLetters  # 50 ms of a start, which those without a queue save
+
         return DeadLetters(self.jobs, self._counter(plugin))
 
     def sweep(self, plugin: Plugin, dispatcher: Dispatcher) -> Sweep:
