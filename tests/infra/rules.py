@@ -4,6 +4,7 @@ Each rule takes a template as `local.template.load_yaml` reads it, and gives wha
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,37 @@ Template = dict[str, Any]
 Rule = Callable[[Template], Iterator[str]]
 
 FUNCTION, ROLE, QUEUE = "AWS::Serverless::Function", "AWS::IAM::Role", "AWS::SQS::Queue"
-STATEFUL = ("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::KMS::Key")
-LOG_DELIVERY = {"logs:CreateLogDelivery", "logs:DescribeLogGroups"}
+WORKFLOW, TABLE, BUCKET = "AWS::Serverless::StateMachine", "AWS::DynamoDB::Table", "AWS::S3::Bucket"
+STATEFUL = (BUCKET, TABLE, "AWS::KMS::Key")
+LOG_DELIVERY = {
+    "logs:CreateLogDelivery",
+    "logs:GetLogDelivery",
+    "logs:UpdateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:DescribeResourcePolicies",
+    "logs:DescribeLogGroups",
+}
 """Actions of workflows' log delivery, which know no narrower resource."""
+MANAGED = {"service-role/AWSLambdaVPCAccessExecutionRole"}
+"""AWS's own policies that a role may have: network interfaces know no narrower resource either."""
+ELSEWHERE = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy")
+"""Where rights could stand besides a role; nothing reads them there, so nothing may."""
+EVERYTHING = re.compile(r"\*|arn:[^:]*:[^:]*:[^:]*:[^:]*:(\*|[a-z-]+[:/]\*)")
+"""A resource without a name in it: all there is, all of a service, all of a kind."""
+SIGNER = {
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "kms:Decrypt",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "s3:GetObject",
+    "sqs:SendMessage",
+}
+"""All that a function may do that signs links; to send is for its dead letters, which Lambda insists on."""
+KEY_OF_S3 = {"AccessLogsBucket"}
+"""S3 delivers access logs only to a bucket with S3's own encryption."""
 VISIBILITY_FACTOR = 6
 DEFAULT_VISIBILITY = 30
 
@@ -31,9 +60,30 @@ def functions(template: Template) -> dict[str, dict[str, Any]]:
 
 
 def statements(properties: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The statements of a role's or a state machine's policies."""
-    for policy in properties.get("Policies", []):
-        yield from policy.get("PolicyDocument", policy).get("Statement", [])
+    """The statements of a role's, a function's or a state machine's policies."""
+    for policy in each(properties.get("Policies", [])):
+        if isinstance(policy, dict):
+            yield from each(policy.get("PolicyDocument", policy).get("Statement", []))
+
+
+def managed(properties: dict[str, Any]) -> Iterator[str]:
+    """Policies that stand elsewhere: AWS's own by their names, SAM's templates by theirs."""
+    for policy in each(properties.get("Policies", [])):
+        if not isinstance(policy, dict):
+            yield str(policy)
+        elif "PolicyDocument" not in policy and "Statement" not in policy:
+            yield from policy
+    for arn in each(properties.get("ManagedPolicyArns", [])):
+        choices = arn["Fn::If"][1:] if isinstance(arn, dict) and "Fn::If" in arn else [arn]
+        for policy in (one for choice in choices for one in each(choice)):
+            if policy != {"Ref": "AWS::NoValue"}:
+                yield text_of(policy).partition(":policy/")[2] or text_of(policy)
+
+
+def text_of(value: Any) -> str:
+    """A string, or the text of a `!Sub`; other intrinsic functions as JSON."""
+    inner = value.get("Fn::Sub", value) if isinstance(value, dict) else value
+    return inner if isinstance(inner, str) else json.dumps(inner)
 
 
 def each(value: Any) -> list[Any]:
@@ -63,15 +113,35 @@ def own_role(template: Template) -> Iterator[str]:
 
 
 def named_rights(template: Template) -> Iterator[str]:
-    """No wildcard for an action, none for a whole resource."""
-    for kind in (ROLE, FUNCTION, "AWS::Serverless::StateMachine"):
+    """Rights name their actions and their resources, and stand where they can be read."""
+    for kind in (ROLE, FUNCTION, WORKFLOW):
         for name, properties in of_type(template, kind).items():
+            for policy in set(managed(properties)) - MANAGED:
+                yield f"{name} has {policy}, which is written elsewhere"
             for statement in statements(properties):
-                actions = {str(action) for action in each(statement["Action"])}
-                if any("*" in action for action in actions):
-                    yield f"{name} may {sorted(actions)}"
-                if "*" in each(statement["Resource"]) and not actions & LOG_DELIVERY:
-                    yield f"{name} may {sorted(actions)} with everything"
+                yield from _unnamed(name, statement)
+    for kind in ELSEWHERE:
+        for name in of_type(template, kind):
+            yield f"{name} stands apart from its role"
+
+
+def _unnamed(name: str, statement: dict[str, Any]) -> Iterator[str]:
+    if "Action" not in statement or "Resource" not in statement:
+        yield f"{name} has a statement by what it leaves out"
+        return
+    actions = {str(action) for action in each(statement["Action"])}
+    if any("*" in action for action in actions):
+        yield f"{name} may {sorted(actions)}"
+    resources = [text_of(resource) for resource in each(statement["Resource"])]
+    if any(EVERYTHING.fullmatch(_named(resource)) for resource in resources) and not actions <= LOG_DELIVERY:
+        yield f"{name} may {sorted(actions)} with {resources}"
+    if "s3:ListBucket" in actions and "s3:prefix" not in json.dumps(statement.get("Condition")):
+        yield f"{name} lists all of {resources}"
+
+
+def _named(resource: str) -> str:
+    """An ARN with pseudo-parameters out of the way, whose colons would be taken for the ARN's."""
+    return re.sub(r"\$\{AWS::(\w+)\}", r"\1", resource)
 
 
 def own_logs(template: Template) -> Iterator[str]:
@@ -88,11 +158,14 @@ def own_logs(template: Template) -> Iterator[str]:
 
 
 def bounded(template: Template) -> Iterator[str]:
-    """Time, concurrency, and a place for what an asynchronous invocation could not do."""
+    """Time, concurrency, a key, and a queue of ours for what an asynchronous invocation could not do."""
+    queues = of_type(template, QUEUE)
     for name, function in functions(template).items():
-        for member in ("Timeout", "ReservedConcurrentExecutions", "DeadLetterQueue", "KmsKeyArn"):
+        for member in ("Timeout", "ReservedConcurrentExecutions", "KmsKeyArn"):
             if member not in function:
                 yield f"{name} has no {member}"
+        if logical_id(function.get("DeadLetterQueue", {}).get("TargetArn")) not in queues:
+            yield f"{name} has no dead-letter queue of the template's"
 
 
 def queues_are_patient(template: Template) -> Iterator[str]:
@@ -123,27 +196,42 @@ def queue_events(template: Template) -> Iterator[tuple[str, dict[str, Any], dict
                 yield name, function, event["Properties"]
 
 
-def kept_and_encrypted(template: Template) -> Iterator[str]:
-    """What holds data outlives the stack; tables, queues and buckets are encrypted with our key."""
+def kept(template: Template) -> Iterator[str]:
+    """What holds data outlives the stack; tables can be set back, and are not deleted by mistake."""
     for name, resource in template["Resources"].items():
         if resource["Type"] in STATEFUL and not (
             resource.get("DeletionPolicy") == resource.get("UpdateReplacePolicy") == "Retain"
         ):
             yield f"{name} goes with the stack"
+    for name, table in of_type(template, TABLE).items():
+        if not table.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled"):
+            yield f"table {name} cannot be set back to a moment"
+        if table.get("DeletionProtectionEnabled") is not True:
+            yield f"table {name} can be deleted"
+
+
+def encrypted(template: Template) -> Iterator[str]:
+    """Tables, queues and buckets are encrypted with a key of ours, which changes."""
     for name, queue in of_type(template, QUEUE).items():
         if logical_id(queue.get("KmsMasterKeyId")) is None:
             yield f"queue {name} has no key"
-    for name, table in of_type(template, "AWS::DynamoDB::Table").items():
+    for name, table in of_type(template, TABLE).items():
         if logical_id(table.get("SSESpecification", {}).get("KMSMasterKeyId")) is None:
             yield f"table {name} has no key"
-        if not table.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled"):
-            yield f"table {name} cannot be set back to a moment"
+    for name, bucket in of_type(template, BUCKET).items():
+        rules = bucket.get("BucketEncryption", {}).get("ServerSideEncryptionConfiguration", [])
+        keys = [logical_id(rule["ServerSideEncryptionByDefault"].get("KMSMasterKeyID")) for rule in rules]
+        if name not in KEY_OF_S3 and (None in keys or not keys):
+            yield f"bucket {name} has no key"
+    for name, key in of_type(template, "AWS::KMS::Key").items():
+        if key.get("EnableKeyRotation") is not True:
+            yield f"key {name} stays the same for ever"
 
 
 def closed_buckets(template: Template) -> Iterator[str]:
     """Nothing public, one owner, TLS only, encrypted, cleaned up, versioned, and their use on record."""
     policies = {logical_id(p["Bucket"]): p for p in of_type(template, "AWS::S3::BucketPolicy").values()}
-    for name, bucket in of_type(template, "AWS::S3::Bucket").items():
+    for name, bucket in of_type(template, BUCKET).items():
         block = bucket.get("PublicAccessBlockConfiguration", {})
         if len(block) != 4 or set(block.values()) != {True}:
             yield f"{name} could be public"
@@ -162,15 +250,18 @@ def closed_buckets(template: Template) -> Iterator[str]:
 
 
 def signers_only_read(template: Template) -> Iterator[str]:
-    """A function that signs links may get objects below its plugin's results, and touch S3 in no other way."""
+    """A function that signs links may get objects below its plugin's results, and do little else."""
+    roles = of_type(template, ROLE)
     for name, function in functions(template).items():
         if not str(function.get("Handler", "")).endswith(".results.handler"):
             continue
         slug = str(function["CodeUri"]).strip("/").rsplit("/", 1)[1].replace("_", "-")
-        for statement in statements(of_type(template, ROLE).get(str(logical_id(function.get("Role"))), {})):
-            actions = [str(action) for action in each(statement["Action"]) if str(action).startswith("s3:")]
-            resource = json.dumps(statement["Resource"])
-            if actions and (actions != ["s3:GetObject"] or f"ResultsBucket.Arn}}/results/{slug}/*" not in resource):
+        for statement in statements(roles.get(str(logical_id(function.get("Role"))), {})):
+            actions = {str(action) for action in each(statement.get("Action", "*"))}
+            resources = [text_of(resource) for resource in each(statement.get("Resource", "*"))]
+            if not actions <= SIGNER:
+                yield f"{name} signs links and may {sorted(actions - SIGNER)}"
+            if "s3:GetObject" in actions and resources != [f"${{ResultsBucket.Arn}}/results/{slug}/*"]:
                 yield f"{name} signs links to more than results"
 
 
@@ -206,6 +297,25 @@ def guarded_routes(template: Template) -> Iterator[str]:
         yield f"{path} is open"
 
 
+def caught(template: Template, folder: Path) -> Iterator[str]:
+    """Whatever a workflow's work throws is caught, or tried again; it waits longer than its function may run."""
+    known = functions(template)
+    for name, properties in of_type(template, WORKFLOW).items():
+        states = json.loads((folder / properties["DefinitionUri"]).read_text(encoding="utf-8"))["States"]
+        for step, state in states.items():
+            if state["Type"] != "Task":
+                continue
+            placeholder = state["Parameters"]["FunctionName"].strip("${}")
+            function = known[str(logical_id(properties["DefinitionSubstitutions"][placeholder]))]
+            if state.get("TimeoutSeconds", 0) <= function["Timeout"]:
+                yield f"{name}'s {step} gives up before its function does"
+            answers = [*state.get("Catch", []), *state.get("Retry", [])]
+            if not any("States.ALL" in answer["ErrorEquals"] for answer in answers):
+                yield f"{name}'s {step} is not caught"
+            if any(retry.get("JitterStrategy") != "FULL" for retry in state.get("Retry", [])):
+                yield f"{name}'s {step} comes back at the same moment for all"
+
+
 def open_paths(template: Template) -> set[str]:
     """Paths that no authorizer guards."""
     return {
@@ -234,7 +344,8 @@ RULES: tuple[Rule, ...] = (
     own_logs,
     bounded,
     queues_are_patient,
-    kept_and_encrypted,
+    kept,
+    encrypted,
     closed_buckets,
     signers_only_read,
     scheduled_sweeps,

@@ -14,10 +14,12 @@ from tests.infra.rules import (
     RULES,
     Rule,
     bounded,
+    caught,
     closed_buckets,
+    encrypted,
     functions,
     guarded_routes,
-    kept_and_encrypted,
+    kept,
     named_rights,
     own_logs,
     own_role,
@@ -32,7 +34,7 @@ from tests.plugins.with_layer_digest import template_with_layer_digest
 TEMPLATE = load_yaml(ROOT / "template.yaml")
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 FUNCTIONS = functions(TEMPLATE)
-STATE_MACHINES = {n: r["Properties"] for n, r in RESOURCES.items() if r["Type"] == "AWS::Serverless::StateMachine"}
+WORKFLOW = Path(RESOURCES["GisExportWorkflow"]["Properties"]["DefinitionUri"])
 
 Break = Callable[[dict[str, Any]], Any]
 
@@ -87,6 +89,13 @@ def _allow(role: str, action: str, resource: Any) -> Break:
     return add
 
 
+def _append(member: str, value: Any, *path: str) -> Break:
+    return lambda template: _at(*path)(template).setdefault(member, []).append(value)
+
+
+ROLE = ("GisExportApiRole", "Properties")
+SIGNER, ITS_RESULTS = "GisExportResultsRole", {"Fn::Sub": "${ResultsBucket.Arn}/results/gis-export/*"}
+ALL = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
 WORKER, QUEUE, DLQ = "LayerDigestWorkerFunction", "LayerDigestQueue", "LayerDigestDlq"
 DATA = {"Fn::Sub": "${DataBucket.Arn}/counties/*"}
 BROKEN: list[tuple[Rule, Break]] = [
@@ -94,22 +103,60 @@ BROKEN: list[tuple[Rule, Break]] = [
     (own_role, _set("Role", {"Fn::GetAtt": ["GisExportApiRole", "Arn"]}, WORKER, "Properties")),
     (named_rights, _allow("GisExportApiRole", "s3:*", DATA)),
     (named_rights, _allow("GisExportApiRole", "s3:GetObject", "*")),
+    (named_rights, _allow("GisExportApiRole", "s3:GetObject", [DATA, "*"])),
+    (named_rights, _allow("GisExportApiRole", "s3:ListBucket", {"Fn::GetAtt": ["DataBucket", "Arn"]})),
+    (named_rights, _allow("GisExportApiRole", ["logs:CreateLogDelivery", "s3:GetObject"], "*")),
+    (named_rights, _allow("GisExportApiRole", "s3:GetObject", {"Fn::Sub": "arn:${AWS::Partition}:s3:::*"})),
+    (
+        named_rights,
+        _allow(
+            "GisExportApiRole",
+            "dynamodb:Query",
+            {"Fn::Sub": "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/*"},
+        ),
+    ),
+    (
+        named_rights,
+        lambda template: template["Resources"]["GisExportApiRole"]["Properties"]["Policies"][0]["PolicyDocument"][
+            "Statement"
+        ].append({"Effect": "Allow", "NotAction": "iam:PassRole", "Resource": DATA}),
+    ),
+    (named_rights, _set("ManagedPolicyArns", ["arn:aws:iam::aws:policy/AdministratorAccess"], *ROLE)),
+    (named_rights, _set("Policies", ["AmazonS3FullAccess"], "GisExportApiFunction", "Properties")),
+    (named_rights, _set("Policies", [{"S3CrudPolicy": {"BucketName": "b"}}], "GisExportApiFunction", "Properties")),
+    (named_rights, _append("Policies", {"Statement": [ALL]}, "GisExportWorkflow", "Properties")),
+    (
+        named_rights,
+        lambda template: template["Resources"].update(More={"Type": "AWS::IAM::Policy", "Properties": {}}),
+    ),
     (own_logs, _drop("LoggingConfig", WORKER, "Properties")),
     (own_logs, _set("LoggingConfig", {"LogGroup": {"Ref": "GisExportApiLogs"}}, WORKER, "Properties")),
     (own_logs, _drop("RetentionInDays", "LayerDigestWorkerLogs", "Properties")),
     (own_logs, _drop("KmsKeyId", "LayerDigestWorkerLogs", "Properties")),
     (bounded, _drop("ReservedConcurrentExecutions", WORKER, "Properties")),
+    (bounded, lambda template: template["Globals"]["Function"].__delitem__("Timeout")),
+    (bounded, lambda template: template["Globals"]["Function"].__delitem__("KmsKeyArn")),
     (bounded, lambda template: template["Globals"]["Function"].__delitem__("DeadLetterQueue")),
+    (bounded, _set("DeadLetterQueue", {"TargetArn": "arn:aws:sqs:us-west-2:1:theirs"}, WORKER, "Properties")),
     (queues_are_patient, _set("VisibilityTimeout", 17, QUEUE, "Properties")),
     (queues_are_patient, _set("Timeout", 4, WORKER, "Properties")),
     (queues_are_patient, _drop("RedrivePolicy", QUEUE, "Properties")),
     (queues_are_patient, _drop("FunctionResponseTypes", WORKER, "Properties", "Events", "Jobs", "Properties")),
     (queues_are_patient, _drop("ScalingConfig", WORKER, "Properties", "Events", "Jobs", "Properties")),
     (queues_are_patient, _drop("Events", "LayerDigestCloserFunction", "Properties")),
-    (kept_and_encrypted, _drop("KmsMasterKeyId", DLQ, "Properties")),
-    (kept_and_encrypted, _drop("DeletionPolicy", "AuditTable")),
-    (kept_and_encrypted, _set("SSESpecification", {"SSEEnabled": True}, "JobsTable", "Properties")),
-    (kept_and_encrypted, _drop("PointInTimeRecoverySpecification", "JobsTable", "Properties")),
+    (encrypted, _drop("KmsMasterKeyId", DLQ, "Properties")),
+    (kept, _drop("DeletionPolicy", "AuditTable")),
+    (encrypted, _set("SSESpecification", {"SSEEnabled": True}, "JobsTable", "Properties")),
+    (kept, _drop("PointInTimeRecoverySpecification", "JobsTable", "Properties")),
+    (kept, _set("DeletionProtectionEnabled", False, "AuditTable", "Properties")),
+    (kept, _drop("UpdateReplacePolicy", "DataBucket")),
+    (encrypted, _drop("EnableKeyRotation", "PlatformKey", "Properties")),
+    (
+        encrypted,
+        lambda template: template["Resources"]["DataBucket"]["Properties"]["BucketEncryption"].update(
+            ServerSideEncryptionConfiguration=[{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
+        ),
+    ),
     (
         closed_buckets,
         _set("BlockPublicAcls", False, "DataBucket", "Properties", "PublicAccessBlockConfiguration"),
@@ -119,7 +166,10 @@ BROKEN: list[tuple[Rule, Break]] = [
     (closed_buckets, _drop("BucketEncryption", "ResultsBucket", "Properties")),
     (closed_buckets, _drop("LoggingConfiguration", "ResultsBucket", "Properties")),
     (closed_buckets, lambda template: template["Resources"].__delitem__("ResultsBucketPolicy")),
-    (signers_only_read, _allow("GisExportResultsRole", "s3:GetObject", DATA)),
+    (signers_only_read, _allow(SIGNER, "s3:GetObject", DATA)),
+    (signers_only_read, _allow(SIGNER, "s3:GetObject", [ITS_RESULTS, DATA])),
+    (signers_only_read, _allow(SIGNER, "s3:DeleteObject", ITS_RESULTS)),
+    (signers_only_read, _allow(SIGNER, "dynamodb:UpdateItem", {"Fn::GetAtt": ["JobsTable", "Arn"]})),
     (signers_only_read, _allow("LayerDigestResultsRole", "s3:PutObject", DATA)),
     (scheduled_sweeps, _drop("Events", "LayerDigestSweepFunction", "Properties")),
     (guarded_routes, _drop("DefaultAuthorizer", "Api", "Properties", "Auth")),
@@ -155,26 +205,24 @@ def test_a_function_s_handler_exists(name: str) -> None:
     assert f"def {attribute}(" in source.read_text() or f"{attribute} = " in source.read_text()
 
 
-@pytest.mark.parametrize("name", STATE_MACHINES)
-def test_a_workflow_catches_whatever_its_work_throws(name: str) -> None:
-    definition = json.loads((ROOT / STATE_MACHINES[name]["DefinitionUri"]).read_text())
-
-    for state in definition["States"].values():
-        if state["Type"] == "Task":
-            assert "TimeoutSeconds" in state
-            caught = [error for catch in state.get("Catch", []) for error in catch["ErrorEquals"]]
-            retried = [error for retry in state.get("Retry", []) for error in retry["ErrorEquals"]]
-            assert "States.ALL" in caught or "States.ALL" in retried
-            assert all(retry.get("JitterStrategy") == "FULL" for retry in state.get("Retry", []))
+def test_workflows_catch_whatever_their_work_throws() -> None:
+    assert list(caught(TEMPLATE, ROOT)) == []
 
 
-@pytest.mark.parametrize("name", STATE_MACHINES)
-def test_a_workflow_waits_longer_than_its_worker_may_run(name: str) -> None:
-    properties = STATE_MACHINES[name]
-    definition = json.loads((ROOT / properties["DefinitionUri"]).read_text())
+@pytest.mark.parametrize(
+    ("step", "member", "value"),
+    [
+        ("Export", "Catch", []),
+        ("Export", "Catch", [{"ErrorEquals": ["States.Timeout"], "Next": "CloseCrashed"}]),
+        ("Export", "TimeoutSeconds", 900),
+        ("CloseCrashed", "Retry", []),
+        ("CloseCrashed", "Retry", [{"ErrorEquals": ["States.ALL"]}]),
+    ],
+)
+def test_a_workflow_that_lets_work_vanish_is_found(tmp_path: Path, step: str, member: str, value: Any) -> None:
+    definition = json.loads((ROOT / WORKFLOW).read_text())
+    definition["States"][step][member] = value
+    (tmp_path / WORKFLOW).parent.mkdir(parents=True)
+    (tmp_path / WORKFLOW).write_text(json.dumps(definition))
 
-    for state in definition["States"].values():
-        if state["Type"] == "Task":
-            placeholder = state["Parameters"]["FunctionName"].strip("${}")
-            function = properties["DefinitionSubstitutions"][placeholder]["Fn::GetAtt"][0]
-            assert state["TimeoutSeconds"] > FUNCTIONS[function]["Timeout"]
+    assert len(list(caught(TEMPLATE, tmp_path))) == 1

@@ -289,3 +289,30 @@ def test_the_platform_s_own_template_can_run_here() -> None:
         "TokenAuthorizer"
     }
     assert all((ROOT / "shared") in [layer.path for layer in f.layers] for f in template.functions.values())
+
+
+def platform(**parameters: str) -> Template:
+    """This project's own template."""
+    given = {"JwtIssuer": "https://issuer.example", "JwksUrl": "https://issuer.example/keys", **parameters}
+    return Template.load(ROOT / "template.yaml", given)
+
+
+def test_the_platform_has_cross_origin_headers_for_the_pages_it_is_given() -> None:
+    assert platform().http_api.cors is None
+
+    cors = platform(CorsOrigins="https://a.example, https://b.example").http_api.cors
+
+    assert cors is not None
+    assert cors.origins == ("https://a.example", "https://b.example")
+    assert {"authorization", "content-type", "idempotency-key"} == set(cors.headers)
+    assert {"location", "x-request-id", "retry-after", "idempotency-replayed"} == set(cors.expose)
+
+
+def test_the_platform_reserves_what_it_is_told_or_nothing() -> None:
+    def reserved(**parameters: str) -> dict[str, int | None]:
+        functions = platform(**parameters).functions
+        return {name: functions[f"GisExport{name}Function"].reserved_concurrency for name in ("Api", "Worker", "Sweep")}
+
+    assert reserved() == {"Api": 20, "Worker": 10, "Sweep": 1}
+    assert reserved(WorkerConcurrency="0") == {"Api": 20, "Worker": None, "Sweep": None}
+    assert reserved(ApiConcurrency="0", WorkerConcurrency="3") == {"Api": None, "Worker": 3, "Sweep": 1}
