@@ -33,6 +33,8 @@ __all__ = ["TEMPLATE", "Cloud", "CloudFailure", "DiskFull", "PortInUse", "data_b
 TEMPLATE = Path(__file__).resolve().parent.parent / "template.yaml"
 DEFAULT_PORT = 3000
 ACCESS_LOG = "access"
+SIGNAL_SECONDS = 0.2
+"""How often to look for a signal: one that the kernel hands to another thread does not wake the one that waits."""
 SOURCES_SECONDS = 0.5
 """How long queue batches under way have at the end; what is cut off comes again."""
 
@@ -127,7 +129,8 @@ class Cloud:
 
         before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
-            asked.wait()
+            while not asked.wait(SIGNAL_SECONDS):
+                continue
             self.stop()
         finally:
             for number, handler in before.items():
