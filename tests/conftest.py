@@ -36,6 +36,14 @@ def ogrinfo(*arguments: str) -> str:
     return subprocess.run(["ogrinfo", *arguments], capture_output=True, text=True, check=True).stdout
 
 
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that nobody has waited for yet does not."""
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):  # it ended before, or while, it was looked at
+        return False
+
+
 @pytest.fixture(scope="session")
 def cambridge() -> Path:
     """13,116 parcels of Cambridge, Massachusetts, with 37 invalid polygons and 80 duplicate keys."""

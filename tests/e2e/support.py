@@ -1,7 +1,6 @@
 """What the end-to-end tests stand on: a local cloud in a process of its own, and clients with tokens."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -195,11 +194,3 @@ def wait_until(condition: Callable[[], Any], seconds: float = 30) -> Any:
             return value
         time.sleep(0.02)
     raise AssertionError(f"did not come true within {seconds} s")
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]

@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.support import TERMINAL, Client, LocalCloud, is_alive, load_sample, terrafusion, wait_until
+from tests.conftest import is_alive
+from tests.e2e.support import TERMINAL, Client, LocalCloud, load_sample, terrafusion, wait_until
 
 WORKER = "GisExportWorkerFunction"
 

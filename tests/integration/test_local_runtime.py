@@ -18,6 +18,7 @@ import pytest
 from local.invocation import InvokeResult
 from local.runtime import MAX_PAYLOAD_BYTES, Functions, Limits
 from local.stack import FunctionSpec, Layer
+from tests.conftest import is_alive
 
 HANDLER = """
 import json, os, subprocess, sys, tempfile, time
@@ -115,13 +116,6 @@ def make(spec: FunctionSpec, tmp_path: Path) -> Iterator[Make]:
 
 def error_of(result: InvokeResult) -> tuple[str | None, str]:
     return result.error, json.loads(result.payload)["errorType"]
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except FileNotFoundError:
-        return False
 
 
 def eventually(condition: Callable[[], Any]) -> None:
