@@ -2,15 +2,19 @@
 
 import json
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from local.aws.journal import Journal
-from local.aws.moto_engine import EngineAnswer, MotoEngine
+from local.aws.moto_engine import EngineAnswer, MotoEngine, Table
 from local.aws.signatures import SignedRequest
 
 FORGETFUL = {"ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"}
 """Operations whose writes cannot be told from the request, so they would be lost at the next start."""
+
+
+Located = tuple[str, Table, Mapping[str, Any]]
+"""An item by its table's name, the table, and its key."""
 
 
 class Items:
@@ -27,9 +31,10 @@ class Items:
             if operation == "DeleteTable":
                 return self._delete_table(request, body)
             answer = self._engine.call(request, body)
-            touched = list(_written(operation, json.loads(body or b"{}"))) if answer.status == 200 else []
-            if touched:
-                self._keep(touched)
+            if answer.status == 200:
+                self._keep(self._located(operation, body))
+            elif operation == "TransactWriteItems":
+                self._take_back(self._located(operation, body))
             return answer
 
     def restore(self, name: str) -> None:
@@ -41,19 +46,25 @@ class Items:
             for item in self._journal.items(name):
                 table.put(table.key_of(item), item)
 
-    def _keep(self, touched: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-        """Bring the items that were touched to the disk or, where that fails, back to what they are there."""
-        found = []
-        for name, item in touched:
-            table = self._engine.table(name)
-            if table is not None:
-                found.append((name, table, table.key_of(item)))
+    def _located(self, operation: str, body: bytes) -> list[Located]:
+        """The items that a request writes; none of a request that cannot be understood, as none was written."""
         try:
-            self._journal.put_items((name, key, table.get(key)) for name, table, key in found)
+            written = [(name, self._engine.table(name), item) for name, item in _written(operation, json.loads(body))]
+            return [(name, table, table.key_of(item)) for name, table, item in written if table is not None]
+        except (KeyError, TypeError, AttributeError, ValueError):
+            return []
+
+    def _keep(self, located: Sequence[Located]) -> None:
+        """Bring items to the disk or, where that fails, back to what they are there."""
+        try:
+            self._journal.put_items((name, key, table.get(key)) for name, table, key in located)
         except BaseException:
-            for name, table, key in found:
-                table.put(key, self._journal.item(name, key))
+            self._take_back(located)
             raise
+
+    def _take_back(self, located: Sequence[Located]) -> None:
+        for name, table, key in located:
+            table.put(key, self._journal.item(name, key))
 
     def _delete_table(self, request: SignedRequest, body: bytes) -> EngineAnswer:
         name = json.loads(body)["TableName"]

@@ -3,6 +3,7 @@
 Neither is a public interface: moto's version is pinned, and this is the one module that reaches into it.
 """
 
+import copy
 import io
 import json
 import logging
@@ -217,15 +218,31 @@ def _application(clients: Callable[[str], Any]) -> Any:
 
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     application = DomainDispatcherApplication(create_backend_app)
-    import moto.stepfunctions.parser.models  # noqa: F401  loads the modules that the next lines reach into
+    import moto.dynamodb.models
+    import moto.stepfunctions.parser.models  # loads the modules that the next lines reach into
 
     def client_for(region: str, service: str, state_credentials: Any = None) -> Any:  # noqa: ARG001
         return clients(service)
 
+    moto.dynamodb.models.copy = _TablesStay
     for name, module in list(sys.modules.items()):
         if name.startswith("moto.stepfunctions.parser") and hasattr(module, "boto_client_for"):
             module.boto_client_for = client_for  # type: ignore[attr-defined]
     return application
+
+
+class _TablesStay:
+    """`copy`, as moto's DynamoDB uses it: of items, and of the whole tables of every transaction, should it fail.
+
+    The latter takes longer with each item in them; here it is not done, and whoever asks takes a failed transaction
+    back.
+    """
+
+    @staticmethod
+    def deepcopy(value: Any) -> Any:
+        from moto.dynamodb.models.table import Table as MotoTable
+
+        return value if isinstance(value, MotoTable) else copy.deepcopy(value)
 
 
 def _environ(request: SignedRequest, body: bytes) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import io
 import json
 import uuid
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -129,6 +130,9 @@ class World:
     def __init__(self, endpoint: AwsEndpoint, results_bucket: str, data: Storage) -> None:
         self.fuse = Fuse()
         self.lines = io.StringIO()
+        self._read_to = 0
+        self._seen: set[tuple[str, str]] = set()
+        self._counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
         client = Mortal(endpoint.client("dynamodb"), self.fuse)
         self.plugin = Plugin("lives", "life", JobMetrics.of(f"p{uuid.uuid4().hex[:8]}", "life", None, (1, 10)))
         self.plugin = Plugin(f"lives-{uuid.uuid4().hex}", "life", self.plugin.metrics)
@@ -147,18 +151,19 @@ class World:
 
     def counted(self, job_id: str) -> dict[str, int]:
         """How often each of a job's events was counted, lines that were written twice taken once."""
-        seen: set[tuple[str, str]] = set()
-        counts: dict[str, int] = {}
-        for line in self.lines.getvalue().splitlines():
-            document = json.loads(line)
-            (metric,) = document["_aws"]["CloudWatchMetrics"][0]["Metrics"]
-            identity = (document["event_id"], metric["Name"])
-            if not document["event_id"].startswith(job_id) or identity in seen:
-                continue
-            seen.add(identity)
+        new = self.lines.getvalue()[self._read_to :]  # others may be writing: the stream's place is theirs
+        self._read_to += len(new)
+        for line in new.splitlines():
+            self._count(json.loads(line))
+        return dict(self._counts[job_id])
+
+    def _count(self, document: dict[str, Any]) -> None:
+        (metric,) = document["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+        identity = (document["event_id"], metric["Name"])
+        if identity not in self._seen and not metric["Name"].endswith("_seconds"):
+            self._seen.add(identity)
             name = metric["Name"].removeprefix(f"{self.plugin.metrics.prefix}_jobs_").removesuffix("_total")
-            counts[name] = counts.get(name, 0) + 1
-        return {name: n for name, n in counts.items() if not name.endswith("_seconds")}
+            self._counts[document["event_id"].partition(":")[0]][name] += 1
 
 
 def done(job: Job, directory: Path, progress: Progress) -> Outcome:

@@ -178,6 +178,33 @@ def test_an_execution_is_stopped_and_its_name_serves_once(aws: AwsEndpoint, func
         client.start_execution(**start)
 
 
+def test_a_transaction_that_is_refused_leaves_all_as_it_was(aws: AwsEndpoint) -> None:
+    client = aws.client("dynamodb")
+    client.put_item(TableName="t", Item={"pk": {"S": "kept"}, "n": {"N": "1"}})
+    client.put_item(TableName="t", Item={"pk": {"S": "gone"}})
+    writes: list[dict[str, Any]] = [
+        {"Put": {"TableName": "t", "Item": {"pk": {"S": "new"}}}},
+        {
+            "Update": {
+                "TableName": "t",
+                "Key": {"pk": {"S": "kept"}},
+                "UpdateExpression": "SET n = :n",
+                "ExpressionAttributeValues": {":n": {"N": "2"}},
+            }
+        },
+        {"Delete": {"TableName": "t", "Key": {"pk": {"S": "gone"}}}},
+    ]
+    refused = {"TableName": "t", "Key": {"pk": {"S": "none"}}, "ConditionExpression": "attribute_exists(pk)"}
+
+    with pytest.raises(client.exceptions.TransactionCanceledException):
+        client.transact_write_items(TransactItems=[*writes, {"ConditionCheck": refused}])
+
+    found = {pk: client.get_item(TableName="t", Key={"pk": {"S": pk}}).get("Item") for pk in ("new", "kept", "gone")}
+    assert found == {"new": None, "kept": {"pk": {"S": "kept"}, "n": {"N": "1"}}, "gone": {"pk": {"S": "gone"}}}
+    client.transact_write_items(TransactItems=writes)
+    assert client.get_item(TableName="t", Key={"pk": {"S": "kept"}})["Item"]["n"] == {"N": "2"}
+
+
 def test_an_execution_that_is_stopped_within_a_task_has_ended_at_once(aws: AwsEndpoint, functions: Functions) -> None:
     entered, leave = threading.Event(), threading.Event()
 
