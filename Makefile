@@ -89,10 +89,9 @@ lock: $(STAMP)  ## resolve the dependencies again and write requirements.lock
 	    --custom-compile-command "make lock" --quiet --output-file requirements.lock
 	@$(BIN)/uv pip compile .ci/gates.in --universal --python-version 3.11 --generate-hashes \
 	    --custom-compile-command "make lock" --quiet --output-file .ci/gates.lock
-	@$(BIN)/uv pip compile layers/web/requirements.in --constraints requirements.lock --python-version 3.13 \
-	    --generate-hashes --custom-compile-command "make lock" --quiet --output-file layers/web/requirements.txt
-	@$(BIN)/uv pip compile layers/geo/requirements.in --constraints requirements.lock --python-version 3.13 --no-deps \
-	    --generate-hashes --custom-compile-command "make lock" --quiet --output-file layers/geo/requirements.txt
+	@for layer in layers/*/; do $(BIN)/uv pip compile $$layer/requirements.in --constraints requirements.lock \
+	    --python-version 3.13 $$([ $$layer = layers/web/ ] || echo --no-deps) --generate-hashes \
+	    --custom-compile-command "make lock" --quiet --output-file $$layer/requirements.txt; done
 
 clean:  ## remove what was made: environment, state of the local cloud, outputs
 	@rm -rf $(VENV) $(GATES) .terrafusion .aws-sam out build .pytest_cache .mypy_cache .ruff_cache

@@ -22,6 +22,7 @@ PERMISSIVE = re.compile(
 COPYLEFT = re.compile(r"\b(A?GPL|LGPL|GNU|EUPL|SSPL|CC-BY-SA|CC-BY-NC|Commons Clause)\b", re.IGNORECASE)
 REVIEWED: Mapping[str, tuple[str, str]] = {
     "certifi": ("Mozilla Public License 2.0", "Mozilla's list of authorities: data, used as it is"),
+    "resvg-py": ("unknown", "its metadata say nothing; its LICENSE file is MIT's"),
 }
 """Licences that are not permissive, and why they may be: package, licence, reason."""
 
