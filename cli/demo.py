@@ -11,10 +11,11 @@ import typer
 
 from cli.client import Api
 from cli.cloud import SAMPLE_PARCELS
-from cli.exports import PLUGIN, run_to_end
+from cli.exports import PLUGIN, title_of
 from cli.failures import CommandFailure
 from cli.output import console, errors, file_size, print_table
 from cli.publishing import SAMPLE_COUNTY, SAMPLE_MAP_LAYERS, catalogue_at, publish_sample
+from cli.running import run_to_end
 from local.cloud import TEMPLATE, Cloud, CloudFailure
 from local.issuer import Issuer
 from terrafusion.auth import Role
@@ -92,8 +93,8 @@ def _hand_drawn(box: tuple[float, float, float, float]) -> list[list[float]]:
 
 def _export(connection: Api, request: Mapping[str, Any], output: Path) -> _Made:
     started = time.monotonic()
-    result = run_to_end(connection, dict(request), quiet=False)["result"]
-    name = result["result_file_location"].rsplit("/", 1)[1]
+    result = run_to_end(connection, PLUGIN, dict(request), title_of(request), quiet=False)["result"]
+    name = result["files"][0]["name"]
     target = output / f"sample_{request['export_format'].lower()}{''.join(Path(name).suffixes)}"
     size = connection.download(result["download_url"], target, result["sha256"])
     rows = result["result_record_count"]
@@ -105,6 +106,3 @@ def _print(made: list[_Made]) -> None:
     rows = [(str(m.file), m.layers, f"{m.rows:,}", file_size(m.size), f"{m.seconds:.1f}", m.sha256[:16]) for m in made]
     print_table(("file", "layers", "rows", "size", "seconds", "sha256"), rows, ("rows", "size", "seconds"))
     console.print(f"\nOpen {made[0].file} in QGIS; `make run` keeps the cloud up.")
-
-
-__all__ = ["PLUGIN", "demo"]

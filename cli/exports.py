@@ -1,16 +1,17 @@
 """`terrafusion export`: from a county's layers to a file on this machine."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cli.client import Api
 from cli.connection import connect, state_directory
-from cli.failures import CommandFailure, UsageFailure
+from cli.failures import UsageFailure
 from cli.options import ApiOption, CountyArgument, JsonOption, StateOption, TokenOption
-from cli.output import console, file_size, print_json, progress_bar
+from cli.output import console, file_size, print_json
+from cli.running import run_to_end, target_path
 
 PLUGIN = "gis-export"
 
@@ -32,9 +33,9 @@ def export(
     """Export layers of a county, wait for the file, and download it."""
     connection = connect(api, token, state_directory(state))
     request = build_request(county, export_format, layers, read_area(aoi, bbox), crs, attributes)
-    results = run_to_end(connection, request, quiet=as_json)
+    results = run_to_end(connection, PLUGIN, request, title_of(request), quiet=as_json)
     result = results["result"]
-    target = target_path(output, result)
+    target = target_path(output, result["files"][0]["name"])
     size = connection.download(result["download_url"], target, result["sha256"])
     if as_json:
         print_json({**results, "downloaded_to": str(target)})
@@ -69,6 +70,11 @@ def build_request(
     return request
 
 
+def title_of(request: Mapping[str, Any]) -> str:
+    """What the progress bar calls an export."""
+    return f"{request['export_format']} {', '.join(request['layers'])}"
+
+
 def read_area(aoi: Path | None, bbox: str | None) -> dict[str, Any] | None:
     """The area of interest that a file or a box describes."""
     if aoi and bbox:
@@ -90,29 +96,3 @@ def read_area(aoi: Path | None, bbox: str | None) -> dict[str, Any] | None:
     if not isinstance(area, dict):
         raise UsageFailure(f"{aoi} holds no GeoJSON object.")
     return area
-
-
-def run_to_end(connection: Api, request: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
-    """Submit an export, show how it goes, and give its results document.
-
-    Raises
-    ------
-    CommandFailure
-        When the job did not complete.
-    """
-    job = connection.submit(PLUGIN, request)
-    with progress_bar(hidden=quiet) as bar:
-        task = bar.add_task(f"{request['export_format']} {', '.join(request['layers'])}", total=100)
-        last = connection.wait(job, lambda d: bar.update(task, completed=d["progress"]))
-    if last["status"] != "COMPLETED":
-        reason = f" ({last['failure_reason']})" if last["failure_reason"] else ""
-        raise CommandFailure(f"Job {last['job_id']} is {last['status']}: {last['message']}{reason}")
-    return dict(connection.get(last["links"]["results"]))
-
-
-def target_path(output: Path | None, result: dict[str, Any]) -> Path:
-    """Where to write: the file named, or the result's own name in a folder."""
-    name = result["result_file_location"].rsplit("/", 1)[1]
-    if output is None:
-        return Path(name)
-    return output / name if output.is_dir() else output

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 import typer
 
 from cli.connection import connect, state_directory
-from cli.exports import PLUGIN, target_path
+from cli.exports import PLUGIN
 from cli.failures import CommandFailure
 from cli.options import ApiOption, JobArgument, JsonOption, PluginOption, StateOption, TokenOption
 from cli.output import colored, console, file_size, print_json, print_table
+from cli.running import target_path
 
 
 def jobs(
@@ -79,6 +80,7 @@ def cancel(
 def download(
     job: JobArgument,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File or folder to write to.")] = None,
+    name: Annotated[str | None, typer.Option("--file", help="One of the job's files, by its name.")] = None,
     plugin: PluginOption = PLUGIN,
     api: ApiOption = None,
     token: TokenOption = None,
@@ -87,11 +89,15 @@ def download(
     """Download a job's file."""
     connection = connect(api, token, state_directory(state))
     document = connection.get(f"/api/v1/{plugin}/results/{job}")
-    result = document["result"]
-    if not result or "download_url" not in result:
+    files = (document["result"] or {}).get("files", [])
+    if not files:
         raise CommandFailure(f"Job {job} is {document['status']} and has no file.")
-    target = target_path(output, result)
-    size = connection.download(result["download_url"], target, result.get("sha256"))
+    names = [file["name"] for file in files]
+    if name is not None and name not in names:
+        raise CommandFailure(f"Job {job} has no file '{name}'. It has {', '.join(names)}.")
+    file = files[names.index(name) if name else 0]
+    target = target_path(output, file["name"])
+    size = connection.download(file["download_url"], target, file["sha256"])
     console.print(f"[bold]{target}[/bold]  {file_size(size)}")
 
 

@@ -9,16 +9,9 @@ import pyarrow.compute as pc
 import pyarrow.types as kinds
 
 from cli.loading.errors import LoadError, nearest
-from cli.loading.standard import (
-    ANY_STANDARD_FIELD,
-    ARROW_TYPES,
-    STANDARD_FIELDS,
-    TEXT_FIELDS,
-    Converted,
-    convert,
-    type_of,
-)
+from cli.loading.standard import ARROW_TYPES, Converted, convert
 from terrafusion.counties import FieldType
+from terrafusion.counties.standard import ANY_STANDARD_FIELD, STANDARD_FIELDS, TEXT_FIELDS, type_of
 
 IDENTIFIED_BY_PROPERTY = frozenset({"parcels", "properties"})
 

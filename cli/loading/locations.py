@@ -10,9 +10,10 @@ import shapely
 from cli.loading.columns import Column, Columns
 from cli.loading.dataset import Dataset, Geometries, horizontal
 from cli.loading.errors import LoadError
-from cli.loading.standard import STANDARD_FIELDS, convert
+from cli.loading.standard import convert
 from terrafusion.counties import FieldType
 from terrafusion.counties.manifest import Box
+from terrafusion.counties.standard import STANDARD_FIELDS
 
 LONGITUDE = ("lon", "longitude", "long", "lng")
 LATITUDE = ("lat", "latitude")

@@ -1,4 +1,4 @@
-"""The standard fields' types, and how a county's values become them.
+"""How a county's values become those of the standard fields' types.
 
 A parser takes one value of any Arrow type as Python sees it and gives the standard value, or None when it is none.
 """
@@ -12,29 +12,6 @@ from typing import Any
 import pyarrow as pa
 
 from terrafusion.counties import FieldType
-from terrafusion.counties.manifest import STANDARD_PROPERTY_FIELDS, STANDARD_SALE_FIELDS
-
-STANDARD_FIELDS: dict[str, tuple[str, ...]] = {
-    "parcels": STANDARD_PROPERTY_FIELDS,
-    "properties": STANDARD_PROPERTY_FIELDS,
-    "sales": STANDARD_SALE_FIELDS,
-}
-ANY_STANDARD_FIELD = tuple(dict.fromkeys((*STANDARD_PROPERTY_FIELDS, *STANDARD_SALE_FIELDS)))
-TEXT_FIELDS = frozenset(
-    {
-        "property_id",
-        "sale_id",
-        "situs_address_full",
-        "property_class",
-        "zip_code",
-        "neighborhood",
-        "quality",
-        "condition",
-    }
-)
-DATE_FIELDS = frozenset({"last_sale_date", "sale_date"})
-WHOLE_FIELDS = frozenset({"year_built"})
-FLAG_FIELDS = frozenset({"is_valid"})
 
 ISO_DATE = re.compile(r"(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})(?:[T ].*)?")
 US_DATE = re.compile(r"(?P<m>\d{1,2})/(?P<d>\d{1,2})/(?P<y>\d{4})(?: .*)?")
@@ -44,17 +21,6 @@ FLAGS = {
     **dict.fromkeys(("true", "t", "yes", "y", "1", "1.0", "valid", "qualified", "q"), True),
     **dict.fromkeys(("false", "f", "no", "n", "0", "0.0", "invalid", "unqualified", "u"), False),
 }
-
-
-def type_of(standard: str) -> FieldType:
-    """The type that a standard field has."""
-    if standard in TEXT_FIELDS:
-        return FieldType.STRING
-    if standard in DATE_FIELDS:
-        return FieldType.DATE
-    if standard in WHOLE_FIELDS:
-        return FieldType.INTEGER
-    return FieldType.BOOLEAN if standard in FLAG_FIELDS else FieldType.REAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,17 @@
 """What the platform must know of a plugin."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from terrafusion.metrics import JobMetrics, MetricSpec
+
+if TYPE_CHECKING:
+    from terrafusion.jobs.model import Job
+
+
+def _nothing(_job: "Job") -> Mapping[str, Any]:
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,14 +19,15 @@ class Plugin:
     """A kind of job.
 
     `slug` is its name in routes and results; `metrics.label` names the request's member that tells its jobs apart
-    (an export's format, a report's type), which its status documents carry as well. `samples` are metrics of
-    its own, one value each for a job that is completed.
+    (an export's format, a report's type), which its status documents carry as well; `members` gives what else
+    they carry. `samples` are metrics of its own, one value each for a job that is completed.
     """
 
     slug: str
     title: str
     metrics: JobMetrics
     samples: tuple[MetricSpec, ...] = ()
+    members: Callable[["Job"], Mapping[str, Any]] = _nothing
 
     @property
     def permission_name(self) -> str:

@@ -103,6 +103,20 @@ class Storage:
         """Upload a file of any size; the object appears whole or not at all."""
         self._client.upload_file(str(path), self.bucket, key, ExtraArgs={"ContentType": content_type})
 
+    def download(self, key: str, path: Path) -> None:
+        """Download an object of any size to a file, which appears whole or not at all.
+
+        Raises
+        ------
+        ObjectMissing
+        """
+        try:
+            self._client.download_file(self.bucket, key, str(path))
+        except ClientError as error:
+            if _code(error) in {"NoSuchKey", "404"}:
+                raise ObjectMissing(key) from error
+            raise
+
     def delete(self, key: str) -> None:
         """Delete an object; none there is no error."""
         self._client.delete_object(Bucket=self.bucket, Key=key)

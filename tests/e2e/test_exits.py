@@ -1,5 +1,6 @@
 """Every way in which work can vanish, and how its job ends all the same."""
 
+import hashlib
 import json
 import os
 import signal
@@ -74,6 +75,28 @@ def age(cloud: LocalCloud, job_id: str) -> None:
         UpdateExpression="SET updated_at = :past, lease_until = :past",
         ExpressionAttributeValues={":past": {"S": str(timestamp(now() - timedelta(hours=1)))}},
     )
+
+
+def test_a_result_has_several_files_and_a_link_for_each(client: Client) -> None:
+    result = client.result(digest(client))
+    assert [file["name"] for file in result["files"]] == ["digest.json", "SHA256SUMS"]
+    assert result["download_url"] == result["files"][0]["download_url"]
+    for file in result["files"]:
+        content = httpx.get(file["download_url"]).content
+        assert (len(content), hashlib.sha256(content).hexdigest()) == (file["size_bytes"], file["sha256"])
+    assert f"{result['sha256']}  data.fgb" in httpx.get(result["files"][1]["download_url"]).text
+
+
+def test_a_download_gives_the_file_that_is_named(client: Client) -> None:
+    job = client.wait(digest(client))
+    main, named, unknown = (
+        client.http.get(job["links"]["download"], params=params)
+        for params in ({}, {"file": "SHA256SUMS"}, {"file": "../request.json"})
+    )
+    assert "digest.json" in main.headers["location"]
+    assert "SHA256SUMS" in named.headers["location"]
+    assert unknown.status_code == 404
+    assert "It has digest.json, SHA256SUMS." in unknown.json()["message"]
 
 
 def test_a_job_that_comes_by_a_queue_is_done(plugged: LocalCloud, client: Client) -> None:

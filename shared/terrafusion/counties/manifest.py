@@ -8,41 +8,6 @@ from pydantic import BaseModel, ConfigDict
 
 Box = tuple[float, float, float, float]
 
-STANDARD_PROPERTY_FIELDS = (
-    "property_id",
-    "situs_address_full",
-    "property_class",
-    "zip_code",
-    "neighborhood",
-    "land_area_sqft",
-    "living_area_sqft",
-    "year_built",
-    "bedrooms",
-    "bathrooms",
-    "stories",
-    "quality",
-    "condition",
-    "garage_area_sqft",
-    "assessed_land_value",
-    "assessed_improvement_value",
-    "current_assessed_value_total",
-    "prior_assessed_value_total",
-    "last_sale_date",
-    "last_sale_price",
-    "lon",
-    "lat",
-)
-STANDARD_SALE_FIELDS = (
-    "sale_id",
-    "property_id",
-    "sale_date",
-    "sale_price",
-    "is_valid",
-    "assessed_value",
-    "lon",
-    "lat",
-)
-
 
 class FieldType(StrEnum):
     """Types a column can have."""

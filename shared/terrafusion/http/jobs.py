@@ -85,7 +85,7 @@ def status_document(plugin: Plugin, job: Job) -> dict[str, Any]:
     members = {name: getattr(job, name) for name in StatusDocument.model_fields if name != "links"}
     times = {name: timestamp(value) for name, value in members.items() if isinstance(value, datetime)}
     label = {plugin.metrics.label: job.type_label} if plugin.metrics.label else {}
-    return {**members, **times, **label, "links": links}
+    return {**members, **times, **label, **plugin.members(job), "links": links}
 
 
 class JobRoutes:

@@ -11,7 +11,7 @@ from terrafusion.audit import Action
 from terrafusion.auth import Principal
 from terrafusion.deployment import Deployment
 from terrafusion.errors import Conflict, NotFound
-from terrafusion.http.app import Caller
+from terrafusion.http.app import Caller, Term
 from terrafusion.http.jobs import StatusDocument, status_document
 from terrafusion.jobs.model import Job, timestamp
 from terrafusion.jobs.work import result_of
@@ -44,38 +44,47 @@ class ResultRoutes:
         )
 
     def results(self, job_id: UUID, caller: Caller) -> dict[str, Any]:
-        """What a job came to, with a fresh link to its file."""
+        """What a job came to, with fresh links to its files."""
         job, stored = self._read(caller, str(job_id))
         document = status_document(self._plugin, job)
         if stored is None:
             return {**document, "result": None}
         self._record(caller, Action.RESULT_VIEWED, job)
         result = dict(stored["result"])
-        if stored["file"]:
-            link = self._link(stored["file"])
-            result["download_url"] = link.url
-            result["download_url_expires_at"] = timestamp(link.expires_at)
+        files = [self._with_link(file) for file in stored["files"]]
+        if files:
+            links = ("download_url", "download_url_expires_at")
+            result |= {"files": files, **{name: files[0][name] for name in links}}
         return {**document, "result": result}
 
-    def download(self, job_id: UUID, caller: Caller) -> RedirectResponse:
-        """Redirect to a link that lives for some minutes."""
+    def download(self, job_id: UUID, caller: Caller, file: Term | None = None) -> RedirectResponse:
+        """Redirect to a link that lives for some minutes: to the job's main file, or to the one that is named."""
         job, stored = self._read(caller, str(job_id))
         if stored is None:
             raise Conflict(f"Job {job_id} is {job.status}; only a COMPLETED job has a file.")
-        if not stored["file"]:
+        names = [entry["name"] for entry in stored["files"]]
+        if not names:
             raise NotFound(f"Job {job_id} has a result, but no file.")
-        self._record(caller, Action.DOWNLOADED, job)
-        return RedirectResponse(self._link(stored["file"]).url, 302)
+        if file is not None and file not in names:
+            raise NotFound(f"Job {job_id} has no file '{file}'. It has {', '.join(names)}.")
+        chosen = stored["files"][names.index(file) if file else 0]
+        self._record(caller, Action.DOWNLOADED, job, chosen["name"])
+        return RedirectResponse(self._link(chosen).url, 302)
 
     def _read(self, caller: Principal, job_id: str) -> tuple[Job, dict[str, Any] | None]:
         here = self._deployment()
         job = here.access(self._plugin).job(caller, self._plugin.view_results, job_id)
         return job, result_of(job, here.results)
 
-    def _record(self, caller: Principal, action: Action, job: Job) -> None:
+    def _record(self, caller: Principal, action: Action, job: Job, detail: str | None = None) -> None:
         access = self._deployment().access(self._plugin)
-        access.audit.add(access.record(caller, action, job.county_id, job.job_id))
+        access.audit.add(access.record(caller, action, job.county_id, job.job_id, detail))
 
-    def _link(self, file: dict[str, str]) -> Link:
+    def _with_link(self, file: dict[str, Any]) -> dict[str, Any]:
+        link = self._link(file)
+        described = {name: file[name] for name in ("name", "media_type", "size_bytes", "sha256")}
+        return {**described, "download_url": link.url, "download_url_expires_at": timestamp(link.expires_at)}
+
+    def _link(self, file: dict[str, Any]) -> Link:
         here = self._deployment()
         return here.results.link(file["key"], file["name"], here.settings.link_seconds)

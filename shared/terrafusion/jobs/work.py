@@ -1,5 +1,6 @@
 """The worker's side of a job: claim it, do the work, keep the result, finish it. Repeating any step changes nothing."""
 
+import hashlib
 import json
 import logging
 import tempfile
@@ -58,22 +59,31 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class ResultFile:
-    """A file that a job made; the result's member `location_field` will tell its address in S3."""
+    """A file that a job made; the result's member `location_field`, when named, will tell its address in S3."""
 
     path: Path
     name: str
     media_type: str
-    location_field: str
+    location_field: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the work of a job came to: the result's document, its file, and samples for metrics of its own."""
+    """What the work of a job came to: the result's document, its files, and samples for metrics of its own.
+
+    `file` is what a download without a name gives; `attachments` are asked for by theirs.
+    """
 
     message: str
     document: Mapping[str, Any]
     file: ResultFile | None = None
+    attachments: tuple[ResultFile, ...] = ()
     samples: Mapping[MetricSpec, float] | None = None
+
+    @property
+    def files(self) -> tuple[ResultFile, ...]:
+        """All files, the one that a download without a name gives first."""
+        return (self.file, *self.attachments) if self.file else self.attachments
 
 
 class Progress:
@@ -147,12 +157,13 @@ class Worker:
     def _finish(self, job: Job, outcome: Outcome) -> Job:
         """Keep the result under a key of this attempt's own, and only then let the job point to it."""
         folder = f"results/{job.plugin}/{job.county_id}/{job.job_id}/{_key_part(job.attempt)}"
-        document: dict[str, Any] = {"result": dict(outcome.document), "file": None}
-        if outcome.file:
-            key = f"{folder}/{outcome.file.name}"
-            self.results.upload(outcome.file.path, key, outcome.file.media_type)
-            document["file"] = {"key": key, "name": outcome.file.name}
-            document["result"][outcome.file.location_field] = self.results.uri(key)
+        document: dict[str, Any] = {"result": dict(outcome.document), "files": []}
+        for file in outcome.files:
+            key = f"{folder}/{file.name}"
+            self.results.upload(file.path, key, file.media_type)
+            document["files"].append(_entry(file, key))
+            if file.location_field:
+                document["result"][file.location_field] = self.results.uri(key)
         result_key = f"{folder}/result.json"
         self.results.write_json(result_key, document)
         samples = {spec.name: value for spec, value in (outcome.samples or {}).items()}
@@ -171,8 +182,8 @@ class Worker:
         return failed.status
 
     def _discard(self, result_key: str, document: Mapping[str, Any]) -> None:
-        if document["file"]:
-            self.results.delete(document["file"]["key"])
+        for file in document["files"]:
+            self.results.delete(file["key"])
         self.results.delete(result_key)
 
 
@@ -209,8 +220,19 @@ def _key_part(attempt: str | None) -> str:
     return (attempt or "0").replace("#", "-").replace(":", "").replace("+", "_")
 
 
+def _entry(file: ResultFile, key: str) -> dict[str, Any]:
+    """What the result keeps of a file."""
+    with file.path.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    size = file.path.stat().st_size
+    return {"key": key, "name": file.name, "media_type": file.media_type, "size_bytes": size, "sha256": digest}
+
+
 def result_of(job: Job, results: Storage) -> dict[str, Any] | None:
-    """The result document of a COMPLETED job: `{"result": {…}, "file": {"key", "name"} | None}`."""
+    """The result document of a COMPLETED job.
+
+    `{"result": {…}, "files": [{"key", "name", "media_type", "size_bytes", "sha256"}]}`
+    """
     if job.status is not JobStatus.COMPLETED or job.result_key is None:
         return None
     document = json.loads(results.read(job.result_key))

@@ -22,10 +22,13 @@ def digest_job(catalogue: Catalogue, data: Storage) -> Work:
             progress(done / job.parameters["passes"], "Reading")
         path = directory / "digest.json"
         path.write_text(json.dumps({"layer": layer.layer, "bytes": len(body), "sha256": digest}))
+        sums = directory / "SHA256SUMS"
+        sums.write_text(f"{digest}  data.fgb\n")
         return Outcome(
             message=f"{len(body):,} bytes",
             document={"bytes": len(body), "sha256": digest},
             file=ResultFile(path, path.name, "application/json", "result_file_location"),
+            attachments=(ResultFile(sums, sums.name, "text/plain"),),
         )
 
     return work

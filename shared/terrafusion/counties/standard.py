@@ -1,0 +1,70 @@
+"""The standard fields of properties and sales: their names and types."""
+
+from terrafusion.counties.manifest import FieldType
+
+STANDARD_PROPERTY_FIELDS = (
+    "property_id",
+    "situs_address_full",
+    "property_class",
+    "zip_code",
+    "neighborhood",
+    "land_area_sqft",
+    "living_area_sqft",
+    "year_built",
+    "bedrooms",
+    "bathrooms",
+    "stories",
+    "quality",
+    "condition",
+    "garage_area_sqft",
+    "assessed_land_value",
+    "assessed_improvement_value",
+    "current_assessed_value_total",
+    "prior_assessed_value_total",
+    "last_sale_date",
+    "last_sale_price",
+    "lon",
+    "lat",
+)
+STANDARD_SALE_FIELDS = (
+    "sale_id",
+    "property_id",
+    "sale_date",
+    "sale_price",
+    "is_valid",
+    "assessed_value",
+    "lon",
+    "lat",
+)
+STANDARD_FIELDS: dict[str, tuple[str, ...]] = {
+    "parcels": STANDARD_PROPERTY_FIELDS,
+    "properties": STANDARD_PROPERTY_FIELDS,
+    "sales": STANDARD_SALE_FIELDS,
+}
+ANY_STANDARD_FIELD = tuple(dict.fromkeys((*STANDARD_PROPERTY_FIELDS, *STANDARD_SALE_FIELDS)))
+TEXT_FIELDS = frozenset(
+    {
+        "property_id",
+        "sale_id",
+        "situs_address_full",
+        "property_class",
+        "zip_code",
+        "neighborhood",
+        "quality",
+        "condition",
+    }
+)
+DATE_FIELDS = frozenset({"last_sale_date", "sale_date"})
+WHOLE_FIELDS = frozenset({"year_built"})
+FLAG_FIELDS = frozenset({"is_valid"})
+
+
+def type_of(standard: str) -> FieldType:
+    """The type that a standard field has."""
+    if standard in TEXT_FIELDS:
+        return FieldType.STRING
+    if standard in DATE_FIELDS:
+        return FieldType.DATE
+    if standard in WHOLE_FIELDS:
+        return FieldType.INTEGER
+    return FieldType.BOOLEAN if standard in FLAG_FIELDS else FieldType.REAL

@@ -1,0 +1,41 @@
+"""A county's tables, opened in DuckDB."""
+
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from terrafusion.counties.standard import STANDARD_PROPERTY_FIELDS
+from terrafusion.tables import connect, quoted
+
+
+@pytest.fixture
+def properties(tmp_path: Path) -> Path:
+    path = tmp_path / "it's a county.parquet"
+    pq.write_table(pa.table({"property_id": ["1", "2"], "year_built": [1900, None], 'odd "name"': [1, 2]}), path)
+    return path
+
+
+def test_every_standard_field_is_there_in_its_type(properties: Path) -> None:
+    view = connect({"properties": properties}).table("properties")
+    types = dict(zip(view.columns, map(str, view.types), strict=True))
+    assert set(STANDARD_PROPERTY_FIELDS) < set(types)
+    assert (types["zip_code"], types["living_area_sqft"], types["last_sale_date"]) == ("VARCHAR", "DOUBLE", "DATE")
+    assert view.aggregate("count(*), count(zip_code), count(year_built)").fetchall() == [(2, 0, 1)]
+
+
+def test_the_county_s_own_columns_are_kept(properties: Path) -> None:
+    column = quoted('odd "name"')
+    rows = connect({"properties": properties}).execute(f"SELECT {column} FROM properties").fetchall()
+    assert rows == [(1,), (2,)]
+
+
+def test_a_table_without_a_standard_is_taken_as_it_is(properties: Path) -> None:
+    assert connect({"permits": properties}).table("permits").columns == ["property_id", "year_built", 'odd "name"']
+
+
+def test_nothing_is_loaded_from_elsewhere(properties: Path) -> None:
+    with pytest.raises(duckdb.Error):
+        connect({"properties": properties}).execute("SELECT * FROM read_parquet('https://county.example/a.parquet')")
