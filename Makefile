@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 GATES := .venv-gates
 GATES_STAMP := $(GATES)/.installed
+ARCHITECTURE ?= arm64
 JOBS ?= 300
 RACES ?= 1000
 # generated, and full of hashes
@@ -22,7 +23,7 @@ CANDIDATES := $(PYTHON) python3.13 python3.12 python3.11 python3 python
 FIND_PYTHON = for p in $(CANDIDATES); do \
     "$$p" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1 && { echo "$$p"; break; }; done
 
-.PHONY: help setup demo run test test-fast chaos lint gates format lock bench clean openapi
+.PHONY: help setup demo run test test-fast chaos build lint gates format lock bench clean openapi
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  \033[1mmake %-10s\033[0m %s\n", $$1, $$2}'
@@ -79,6 +80,12 @@ format: $(STAMP)  ## rewrite the code in the project's style
 
 openapi: $(STAMP)  ## write the API's description again after a route has changed
 	@$(BIN)/python -m local.openapi
+
+build: $(STAMP)  ## what `sam deploy` uploads, for ARCHITECTURE (arm64, x86_64); checked: sizes, libraries, imports
+	@$(BIN)/sam validate --lint --template template.yaml --region us-west-2
+	@ARCHITECTURE=$(ARCHITECTURE) $(BIN)/sam build --cached --cache-dir .aws-sam/cache-$(ARCHITECTURE) \
+	    --parameter-overrides Architecture=$(ARCHITECTURE) 2>&1 | tail -n 3
+	@$(BIN)/python .ci/artifacts.py $(ARCHITECTURE)
 
 bench: $(STAMP)  ## speed and memory beside a peer, as ratios, to docs/benchmarks.md
 	@$(BIN)/python -m tests.bench

@@ -13,6 +13,7 @@ Template = dict[str, Any]
 Rule = Callable[[Template], Iterator[str]]
 
 FUNCTION, ROLE, QUEUE = "AWS::Serverless::Function", "AWS::IAM::Role", "AWS::SQS::Queue"
+LAYER = "AWS::Serverless::LayerVersion"
 WORKFLOW, TABLE, BUCKET = "AWS::Serverless::StateMachine", "AWS::DynamoDB::Table", "AWS::S3::Bucket"
 STATEFUL = (BUCKET, TABLE, "AWS::KMS::Key")
 LOG_DELIVERY = {
@@ -338,7 +339,17 @@ def runs_are_throttled(template: Template) -> Iterator[str]:
                 yield f"POST {path} has no limits of its own"
 
 
+def built_by_make(template: Template) -> Iterator[str]:
+    """Functions and layers are built by make, which needs no Python of the runtime's version (decision 25)."""
+    for name, resource in template["Resources"].items():
+        if resource["Type"] not in {FUNCTION, LAYER}:
+            continue
+        if resource.get("Metadata", {}).get("BuildMethod") != "makefile":
+            yield f"{name} is not built by make"
+
+
 RULES: tuple[Rule, ...] = (
+    built_by_make,
     own_role,
     named_rights,
     own_logs,

@@ -14,6 +14,7 @@ from tests.infra.rules import (
     RULES,
     Rule,
     bounded,
+    built_by_make,
     caught,
     closed_buckets,
     encrypted,
@@ -99,6 +100,8 @@ ALL = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
 WORKER, QUEUE, DLQ = "LayerDigestWorkerFunction", "LayerDigestQueue", "LayerDigestDlq"
 DATA = {"Fn::Sub": "${DataBucket.Arn}/counties/*"}
 BROKEN: list[tuple[Rule, Break]] = [
+    (built_by_make, _drop("Metadata", WORKER)),
+    (built_by_make, _set("BuildMethod", "python3.13", "WebLayer", "Metadata")),
     (own_role, _drop("Role", WORKER, "Properties")),
     (own_role, _set("Role", {"Fn::GetAtt": ["GisExportApiRole", "Arn"]}, WORKER, "Properties")),
     (named_rights, _allow("GisExportApiRole", "s3:*", DATA)),
@@ -203,6 +206,12 @@ def test_a_function_s_handler_exists(name: str) -> None:
     source = ROOT / FUNCTIONS[name]["CodeUri"] / Path(*module.split(".")).with_suffix(".py")
 
     assert f"def {attribute}(" in source.read_text() or f"{attribute} = " in source.read_text()
+
+
+@pytest.mark.parametrize("folder", sorted({f["CodeUri"] for f in FUNCTIONS.values()}))
+def test_a_function_s_folder_says_how_it_is_built(folder: str) -> None:
+    package = Path(folder).name
+    assert f"cp -R {package} " in (ROOT / folder / "Makefile").read_text()
 
 
 def test_workflows_catch_whatever_their_work_throws() -> None:

@@ -1,0 +1,184 @@
+"""Checks what `sam build` made: sizes, machine code, and that every function's entry imports; prints the table.
+
+A function has what Lambda gives it and no more: its own folder, its layers, the runtime's boto3. Every library must be
+for the processor that was built for, find what it links, and ask no newer glibc than Lambda has. What was built for
+this machine's own processor is imported, too, in a Python of the runtime's version.
+"""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.dynamic import DynamicSection
+from elftools.elf.elffile import ELFFile
+
+from local.template import load_yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / ".aws-sam" / "build"
+LIMIT_MB = 240
+"""Lambda's own is 250 MiB unzipped, function and layers together."""
+MEBIBYTE = 1024 * 1024
+
+PYTHON = "python3.13"
+MACHINES = {"x86_64": "EM_X86_64", "arm64": "EM_AARCH64"}
+HOSTS = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+NEWEST_GLIBC = (2, 34)
+"""Of Amazon Linux 2023, on which Lambda's Python 3.13 runs."""
+OF_THE_SYSTEM = re.compile(
+    r"(lib(c|m|dl|pthread|rt|util|resolv|gcc_s|stdc\+\+|z|expat)|ld-linux-[a-z0-9-]+)\.so(\.\d+)*"
+)
+OF_THE_RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
+"""What Lambda's Python has besides the standard library."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """A function as it was built: its folder, its entry's module, and the folders of its layers by name."""
+
+    name: str
+    folder: Path
+    module: str
+    layers: dict[str, Path]
+
+    def sizes(self) -> dict[str, float]:
+        """MiB unzipped of the function and of each layer."""
+        return {"code": size(self.folder), **{name: size(folder) for name, folder in self.layers.items()}}
+
+
+def functions() -> Iterator[Built]:
+    """The functions of the built template."""
+    template = load_yaml(BUILD / "template.yaml")
+    shared = template["Globals"]["Function"]
+    for name, resource in template["Resources"].items():
+        if resource["Type"] != "AWS::Serverless::Function":
+            continue
+        properties = resource["Properties"]
+        layers = [layer["Ref"] for layer in (*shared.get("Layers", ()), *properties.get("Layers", ()))]
+        folders = {layer: BUILD / template["Resources"][layer]["Properties"]["ContentUri"] for layer in layers}
+        module = properties["Handler"].rpartition(".")[0]
+        yield Built(name, BUILD / properties["CodeUri"], module, folders)
+
+
+def size(folder: Path) -> float:
+    """MiB of all files below a folder."""
+    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir()) / MEBIBYTE
+
+
+def too_large(built: list[Built]) -> Iterator[str]:
+    """Print the sizes; gives the functions that pass the limit."""
+    names = sorted({layer for function in built for layer in function.layers})
+    short = [name.removesuffix("Layer").lower() for name in names]
+    print(f"{'MiB unzipped':<32}" + "".join(f"{name:>11}" for name in ("code", *short, "together")))
+    for function in sorted(built, key=lambda f: f.name):
+        sizes = function.sizes()
+        together = sum(sizes.values())
+        cells = [sizes["code"], *(sizes.get(name) for name in names), together]
+        print(f"{function.name:<32}" + "".join(f"{'' if cell is None else f'{cell:.1f}':>11}" for cell in cells))
+        if together > LIMIT_MB:
+            yield f"{function.name} has {together:.1f} MiB with its layers; the limit is {LIMIT_MB}"
+
+
+def foreign_code(built: list[Built], architecture: str) -> Iterator[str]:
+    """Libraries for another processor, with nothing to link to, or of a newer glibc than Lambda's."""
+    folders = {folder for function in built for folder in (function.folder, *function.layers.values())}
+    for folder in sorted(folders):
+        libraries = {path: read for path in sorted(folder.rglob("*.so*")) if (read := _library(path))}
+        beside = {path.name for path in libraries}
+        for path, (machine, needed, glibc) in libraries.items():
+            where = path.relative_to(BUILD)
+            if machine != MACHINES[architecture]:
+                yield f"{where} is for {machine}, and not for {architecture}"
+            if glibc > NEWEST_GLIBC:
+                yield f"{where} asks for glibc {glibc[0]}.{glibc[1]}; Lambda has {NEWEST_GLIBC[0]}.{NEWEST_GLIBC[1]}"
+            for name in needed:
+                if name not in beside and not OF_THE_SYSTEM.fullmatch(name):
+                    yield f"{where} links {name}, which neither its layer nor Lambda has"
+
+
+def _library(path: Path) -> tuple[str, list[str], tuple[int, int]] | None:
+    """A library's machine, what it links, and the newest glibc that it asks for."""
+    if path.is_symlink() or not path.is_file():
+        return None
+    with path.open("rb") as stream:
+        try:
+            file = ELFFile(stream)
+        except ELFError:
+            return None
+        dynamic = file.get_section_by_name(".dynamic")
+        tags = dynamic.iter_tags("DT_NEEDED") if isinstance(dynamic, DynamicSection) else ()
+        needed = [tag.needed for tag in tags]
+        versions = file.get_section_by_name(".gnu.version_r")
+        names = [aux.name for _, entries in versions.iter_versions() for aux in entries] if versions else []
+    numbers = [tuple(map(int, name.removeprefix("GLIBC_").split(".")[:2])) for name in names if name[:6] == "GLIBC_"]
+    return str(file.header.e_machine), needed, max((n for n in numbers if len(n) == 2), default=(0, 0))
+
+
+def unimportable(built: list[Built], python: str) -> Iterator[str]:
+    """Import every entry with nothing around it but what Lambda gives; gives those that fail."""
+    with tempfile.TemporaryDirectory() as runtime:
+        for name in OF_THE_RUNTIME:
+            spec = find_spec(name)
+            if spec and spec.origin:
+                origin = Path(spec.origin)
+                source = origin.parent if origin.name == "__init__.py" else origin
+                Path(runtime, source.name).symlink_to(source)
+        for function in built:
+            folders = [function.folder, *(folder / "python" for folder in function.layers.values()), runtime]
+            libraries = ":".join(str(folder / "lib") for folder in function.layers.values())
+            code = f"import sys; sys.path[:0] = {[str(folder) for folder in folders]!r}; import {function.module}"
+            done = subprocess.run(
+                [python, "-I", "-S", "-B", "-c", code],
+                env={"PATH": os.environ["PATH"], "LD_LIBRARY_PATH": libraries, "AWS_DEFAULT_REGION": "us-west-2"},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if done.returncode:
+                yield f"{function.name}: import {function.module}: {done.stderr.strip().splitlines()[-1]}"
+
+
+def runtime_python() -> str | None:
+    """A Python of the runtime's version; one that only prints an error (a version manager's shim) is none."""
+    managed = sorted(Path.home().glob(f".pyenv/versions/*/bin/{PYTHON}"))
+    for candidate in (os.environ.get("RUNTIME_PYTHON"), PYTHON, *map(str, managed)):
+        if not candidate or not shutil.which(candidate):
+            continue
+        ask = [candidate, "-c", "import sys; print(sys.executable)"]
+        answer = subprocess.run(ask, capture_output=True, text=True, check=False)
+        if answer.returncode == 0:
+            return answer.stdout.strip()
+    return None
+
+
+def main(architecture: str) -> int:
+    """Check the last build for an architecture; 1 when something is wrong with it."""
+    if not (BUILD / "template.yaml").exists():
+        print("nothing has been built: run `make build`", file=sys.stderr)
+        return 1
+    built = list(functions())
+    wrong = [*too_large(built), *foreign_code(built, architecture)]
+    python = runtime_python()
+    if HOSTS.get(platform.machine()) != architecture:
+        print(f"Built for {architecture}: libraries were read; importing them takes such a machine.")
+    elif python is None:
+        print(f"Libraries were read; importing them takes {PYTHON}, and there is none (RUNTIME_PYTHON names one).")
+    else:
+        wrong += unimportable(built, python)
+        print(f"Every entry was imported with {PYTHON}, from its own folder and its layers alone.")
+    for line in wrong:
+        print(f"wrong: {line}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else "arm64"))
