@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -12,6 +13,11 @@ SHARED = ROOT.parent / "shared"
 
 for package in sorted(ROOT.glob("functions/*")):
     sys.path.insert(0, str(package))
+
+
+# machines are shared: what took a quarter of a second once may take a second the next time
+hypothesis.settings.register_profile("patient", parent=hypothesis.settings.default, deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -160,7 +160,7 @@ class Market:
         land, building = self.assessed(np.full(count, LAST_YEAR))
         prior_land, prior_building = self.assessed(np.full(count, LAST_YEAR - 1))
         first, last = np.datetime64("1984-01-02"), np.datetime64(f"{FIRST_YEAR - 1}-12-31")
-        date = first + rng.integers(0, (last - first).astype(int), count)
+        date = first + rng.integers(0, (last - first).astype(int), count).astype("timedelta64[D]")
         date = np.busday_offset(date, 0, roll="backward")
         price = np.rint(self.price(date, rng.normal(0, 1, count)) / 100).astype(np.int64) * 100
         known = (rng.random(count) < 0.7) & (_years(date) >= self.estates.year_built)
@@ -179,7 +179,7 @@ def _sale_dates(count: int, rng: np.random.Generator) -> Dates:
     year = rng.integers(FIRST_YEAR, LAST_YEAR + 1, count)
     share = np.array(SEASON) / sum(SEASON)
     month = ((year - 1970) * 12 + rng.choice(12, count, p=share)).astype("datetime64[M]")
-    length = ((month + 1).astype("datetime64[D]") - month.astype("datetime64[D]")).astype(np.int64)
-    day = month.astype("datetime64[D]") + np.floor(rng.random(count) * length).astype(np.int64)
+    length = ((month + np.timedelta64(1, "M")).astype("datetime64[D]") - month.astype("datetime64[D]")).astype(np.int64)
+    day = month.astype("datetime64[D]") + np.floor(rng.random(count) * length).astype("timedelta64[D]")
     working: Dates = np.busday_offset(day, 0, roll="modifiedpreceding")
     return working

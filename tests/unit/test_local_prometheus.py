@@ -34,8 +34,14 @@ def samples(adapter: Adapter) -> dict[tuple[str, frozenset[tuple[str, str]]], fl
     return {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
 
 
-def test_every_metric_is_described_under_its_exact_name_before_it_has_a_sample() -> None:
-    text = Adapter(CATALOGUE).text().decode()
+@pytest.fixture
+def adapter() -> Iterator[Adapter]:
+    with closing(Adapter(CATALOGUE)) as made:
+        yield made
+
+
+def test_every_metric_is_described_under_its_exact_name_before_it_has_a_sample(adapter: Adapter) -> None:
+    text = adapter.text().decode()
 
     for name, spec in CATALOGUE.items():
         assert f"# HELP {name} {spec.help}\n# TYPE {name} {spec.kind}\n" in text
@@ -44,19 +50,18 @@ def test_every_metric_is_described_under_its_exact_name_before_it_has_a_sample()
 
 @given(st.lists(st.floats(0, 5000, allow_nan=False), max_size=30))
 def test_buckets_are_rebuilt_from_raw_values(values: list[float]) -> None:
-    adapter = Adapter(CATALOGUE)
-    for value in values:
-        assert adapter.feed(emf(GIS_EXPORT.duration, value, LABELS))
+    with closing(Adapter(CATALOGUE)) as adapter:
+        for value in values:
+            assert adapter.feed(emf(GIS_EXPORT.duration, value, LABELS))
 
-    found = samples(adapter)
+        found = samples(adapter)
 
     for bound in GIS_EXPORT.duration.buckets:
         key = ("gis_export_processing_duration_seconds_bucket", frozenset({**LABELS, "le": str(float(bound))}.items()))
         assert found.get(key, 0) == sum(value <= bound for value in values)
 
 
-def test_counters_are_kept_apart_by_all_their_labels() -> None:
-    adapter = Adapter(CATALOGUE)
+def test_counters_are_kept_apart_by_all_their_labels(adapter: Adapter) -> None:
     for reason, count in (("timeout", 2), ("engine_error", 1)):
         for _ in range(count):
             adapter.feed(emf(GIS_EXPORT.failed, 1, {**LABELS, "failure_reason": reason}))
@@ -68,9 +73,8 @@ def test_counters_are_kept_apart_by_all_their_labels() -> None:
         assert found["gis_export_jobs_failed_total", key] == count
 
 
-def test_a_list_of_values_counts_each() -> None:
+def test_a_list_of_values_counts_each(adapter: Adapter) -> None:
     document = json.loads(emf(GIS_EXPORT.completed, 1, LABELS)) | {GIS_EXPORT.completed.name: [1, 1, 3]}
-    adapter = Adapter(CATALOGUE)
 
     assert adapter.feed(json.dumps(document))
 
@@ -91,10 +95,9 @@ def test_a_list_of_values_counts_each() -> None:
     ],
 )
 def test_a_line_that_cannot_be_counted_is_counted_as_such_and_changes_nothing_else(
-    change: dict[str, object], reason: str
+    adapter: Adapter, change: dict[str, object], reason: str
 ) -> None:
     document = {**json.loads(emf(GIS_EXPORT.completed, 1, LABELS)), **change}
-    adapter = Adapter(CATALOGUE)
 
     assert not adapter.feed(json.dumps({k: v for k, v in document.items() if v is not None}))
 
@@ -102,9 +105,7 @@ def test_a_line_that_cannot_be_counted_is_counted_as_such_and_changes_nothing_el
     assert found == {("terrafusion_emf_rejected_lines_total", frozenset({("reason", reason)})): 1}
 
 
-def test_other_lines_are_not_its_business() -> None:
-    adapter = Adapter(CATALOGUE)
-
+def test_other_lines_are_not_its_business(adapter: Adapter) -> None:
     assert not adapter.feed("START")
     assert not adapter.feed('{"message": "ok"}')
     assert not adapter.feed('{"_aws" half a line')
@@ -197,9 +198,8 @@ def test_series_of_a_metric_whose_buckets_have_changed_begin_anew(tmp_path: Path
         assert count_of(adapter, GIS_EXPORT.duration, "_sum") == 1.5
 
 
-def test_a_metric_has_only_so_many_series(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_metric_has_only_so_many_series(adapter: Adapter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("local.series.MOST_SERIES", 3)
-    adapter = Adapter(CATALOGUE)
 
     taken = [adapter.feed(emf(GIS_EXPORT.completed, 1, {**LABELS, "county_id": str(n)})) for n in (1, 2, 3, 4, 3)]
 
@@ -228,8 +228,7 @@ def test_while_the_disk_is_full_counting_goes_on_and_is_kept_later(tmp_path: Pat
         assert count_of(adapter, GIS_EXPORT.completed) == 201
 
 
-def test_lines_after_the_end_do_no_harm() -> None:
-    adapter = Adapter(CATALOGUE)
+def test_lines_after_the_end_do_no_harm(adapter: Adapter) -> None:
     adapter.close()
 
     assert adapter.feed(emf(GIS_EXPORT.completed, 1, LABELS, "late"))
