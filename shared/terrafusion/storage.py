@@ -65,6 +65,25 @@ class Storage:
             raise
         return response["Body"].read(), response["ETag"]
 
+    def read_range(self, key: str, offset: int, length: int) -> bytes:
+        """Some of an object's bytes; fewer where it ends, none beyond its end.
+
+        Raises
+        ------
+        ObjectMissing
+        """
+        try:
+            response = self._client.get_object(
+                Bucket=self.bucket, Key=key, Range=f"bytes={offset}-{offset + length - 1}"
+            )
+        except ClientError as error:
+            if _code(error) in {"NoSuchKey", "404"}:
+                raise ObjectMissing(key) from error
+            if _code(error) in {"InvalidRange", "416"}:
+                return b""
+            raise
+        return bytes(response["Body"].read())
+
     def read_json(self, key: str) -> Any:
         """An object's JSON."""
         return json.loads(self.read(key))
