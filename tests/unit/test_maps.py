@@ -128,6 +128,13 @@ def test_hot_and_cold_differ_in_grey(classes: Classes) -> None:
     assert [fill.hatched for _, fill in sides] == [True, True, False, False]
 
 
+@given(st.lists(st.integers(-50, 50), min_size=1, max_size=6, unique=True), st.booleans())
+def test_no_two_steps_look_alike(breaks: list[int], diverging: bool) -> None:
+    fills = Graduated(sorted(breaks), middle=sorted(breaks)[len(breaks) // 2] if diverging else None)
+    legend = fills.legend()
+    assert len({fill for _, fill in legend}) == len({text for text, _ in legend}) == len(breaks) + 1
+
+
 def test_labels_do_not_cover_one_another() -> None:
     places = [(index % 5 * 15.0, index // 5 * 1.0) for index in range(400)]
     labels = [f"Place {index}" for index in range(400)]

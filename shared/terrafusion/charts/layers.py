@@ -105,12 +105,16 @@ class Graduated:
 
 
 def _spread(colours: Sequence[str], count: int) -> list[str]:
-    """So many colours, as far apart as there are."""
-    if count > len(colours):
-        return [colours[min(len(colours) - 1, index * len(colours) // count)] for index in range(count)]
+    """So many colours from the first to the last, mixed where there are fewer."""
     if count == 1:
         return [colours[len(colours) // 2]]
-    return [colours[round(index * (len(colours) - 1) / (count - 1))] for index in range(count)]
+    places = [index * (len(colours) - 1) / (count - 1) for index in range(count)]
+    return [_mixed(colours[int(place)], colours[math.ceil(place)], place % 1) for place in places]
+
+
+def _mixed(one: str, other: str, share: float) -> str:
+    pairs = ((int(one[at : at + 2], 16), int(other[at : at + 2], 16)) for at in (1, 3, 5))
+    return "#" + "".join(f"{round(a + (b - a) * share):02X}" for a, b in pairs)
 
 
 HOT_AND_COLD = Classes(
