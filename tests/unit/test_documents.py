@@ -218,10 +218,23 @@ def test_a_page_needs_nothing_from_outside() -> None:
     assert any("@media print" in text for text in found.texts)
 
 
-@pytest.mark.parametrize("bad", ["<p>x</p>", "<svg ><script>1</script></svg>", "<svg ><foreignObject/></svg>"])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "<p>x</p>", "<svg ><script>1</script></svg>", "<svg ><foreignObject/></svg>", '<svg onload="x"></svg>',
+        '<svg ><use href="https://example.org/x.svg#a"/></svg>', "<svg ><image/></svg>",
+        '<svg ><g\nonclick="x"/></svg>',
+        '<svg ><use xlink:href="x"/></svg>', "<svg ><!-- --></svg>", '<svg ><g style="x"/></svg>',
+    ],
+)  # fmt: skip
 def test_only_drawings_are_let_into_a_page(bad: str) -> None:
     with pytest.raises(ValueError, match="no drawing"):
         page(svg=bad)
+
+
+def test_a_drawing_of_hostile_text_is_let_in() -> None:
+    chart = Chart('x onload="1" href="y" <script>', [Points("style=1", [1], [1])]).svg()
+    assert page(svg=chart).all("svg")
 
 
 def test_the_typeface_knows_its_characters() -> None:
