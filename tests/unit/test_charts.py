@@ -22,6 +22,7 @@ from terrafusion.charts import (
     Intervals,
     Label,
     Line,
+    Multiples,
     Panel,
     Points,
     Rule,
@@ -177,6 +178,19 @@ def test_a_panel_below_shares_the_time_axis() -> None:
     written = texts(parsed(chart))
     assert written.count("2024") == 1
     assert {"Price", "Sales"} <= set(written)
+
+
+def test_several_charts_stand_side_by_side() -> None:
+    charts = [Chart(f"Area {index}", [Line("a", [1, 2], [1, index])], width=300, height=200) for index in range(3)]
+    root = ET.fromstring(Multiples("All areas", charts).svg())
+    inner = root.findall(f"{SVG}svg")
+    assert [float(one.get("x", "")) for one in inner] == [0, 300, 0]
+    assert float(inner[2].get("y", "")) == float(inner[0].get("y", "")) + 200
+    assert float(root.get("height", "0")) >= float(inner[2].get("y", "")) + 200
+    ids = [element.get("id") for element in root.iter() if element.get("id")]
+    assert len(ids) == len(set(ids))
+    with pytest.raises(ValueError, match="one at least"):
+        Multiples("None", []).svg()
 
 
 def test_many_points_stay_a_small_file() -> None:

@@ -11,6 +11,7 @@ from terrafusion.charts.chart import Chart, Panel
 from terrafusion.charts.layers import CLUSTERS, HOT_AND_COLD, Areas, Classes, Fill, Graduated, Paths, Places
 from terrafusion.charts.maps import MapDrawing
 from terrafusion.charts.marks import Mark
+from terrafusion.charts.multiples import Multiples
 from terrafusion.charts.projection import FOOT, US_SURVEY_FOOT
 from terrafusion.charts.series import Band, Line, Points
 from terrafusion.charts.style import FONT_FAMILY, LOOKS, Look, Shape, Tone
@@ -38,7 +39,7 @@ __all__ = [
     "Line",
     "Look",
     "MapDrawing",
-    "Mark",
+    "Mark", "Multiples",
     "Panel",
     "Paths",
     "Places",
