@@ -23,7 +23,7 @@ CANDIDATES := $(PYTHON) python3.13 python3.12 python3.11 python3 python
 FIND_PYTHON = for p in $(CANDIDATES); do \
     "$$p" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1 && { echo "$$p"; break; }; done
 
-.PHONY: help setup demo run test test-fast chaos build lint gates format lock bench clean openapi
+.PHONY: help setup demo run test test-fast chaos build sam-local test-sam lint gates format lock bench clean openapi
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  \033[1mmake %-10s\033[0m %s\n", $$1, $$2}'
@@ -86,6 +86,14 @@ build: $(STAMP)  ## what `sam deploy` uploads, for ARCHITECTURE (arm64, x86_64);
 	@ARCHITECTURE=$(ARCHITECTURE) $(BIN)/sam build --cached --cache-dir .aws-sam/cache-$(ARCHITECTURE) \
 	    --parameter-overrides Architecture=$(ARCHITECTURE) 2>&1 | tail -n 3
 	@$(BIN)/python .ci/artifacts.py $(ARCHITECTURE)
+
+sam-local test-sam: ARCHITECTURE = $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
+
+sam-local: build  ## what `make build` made, in SAM's containers, with the local cloud's services around them
+	@$(BIN)/terrafusion up --sam --sample
+
+test-sam: build  ## the end-to-end tests against SAM's containers
+	@$(BIN)/python -m pytest tests/e2e --sam -m "not gateway" -k "not permissions and not tokens"
 
 bench: $(STAMP)  ## speed and memory beside a peer, as ratios, to docs/benchmarks.md
 	@$(BIN)/python -m tests.bench

@@ -1,6 +1,7 @@
 """Commands of the local cloud: `up`, `sample`."""
 
 import json
+import os
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,7 @@ from cli.output import console, errors
 from cli.publishing import SAMPLE_COUNTY, catalogue_at, publish_sample
 from local.cloud import TEMPLATE, Cloud, CloudFailure
 from local.issuer import Issuer
+from local.sam import SamContainers, host_architecture
 from terrafusion.auth import Role
 
 SAMPLE_PARCELS = 20_000
@@ -26,18 +28,21 @@ def up(
     with_sample: Annotated[bool, typer.Option("--sample", help="Have the sample county.")] = False,
     examples: Annotated[bool, typer.Option("--examples", help="Print curl lines to try.")] = False,
     template: Annotated[Path, typer.Option("--template", help="Another template than ours.")] = TEMPLATE,
+    sam: Annotated[bool, typer.Option("--sam", help="Run what `make build` made in SAM's containers.")] = False,
 ) -> None:
     """Run the local cloud in the foreground, until Ctrl-C."""
     directory = state_directory(state)
-    cloud = Cloud(template, directory, port=port, quiet=quiet)
     try:
+        engine = SamContainers(port, host_architecture(), os.environ.get("SAM_BASE_IMAGE")) if sam else None
+        cloud = Cloud(template, directory, port=0 if sam else port, quiet=quiet, engine=engine)
         cloud.start()
     except CloudFailure as failure:
         raise CommandFailure(str(failure)) from failure
     try:
         if with_sample:
             _ensure_sample(directory)
-        errors.print(f"[bold]{cloud.url}[/bold]  API, /api/v1/docs, /metrics   (state in {directory}, Ctrl-C to stop)")
+        errors.print(f"[bold]{cloud.url}[/bold]  API, /api/v1/docs   (state in {directory}, Ctrl-C to stop)")
+        errors.print(f"{cloud.metrics_url}  metrics")
         if examples:
             _print_examples(cloud.url, directory)
     except BaseException:

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any
 
 from local.aws.endpoint import AddressInUse, AwsEndpoint, Credentials, StateInUse
+from local.engine import Engine, Processes, RunningFunctions
 from local.events import QueuePoller, QueueSource, ScheduleRunner, stop_all
 from local.failures import CloudFailure, DiskFull, PortInUse, room_in
 from local.gateway import Gateway, GatewayServer
@@ -25,7 +26,6 @@ from local.plugins import metrics_of
 from local.private_files import write_private
 from local.prometheus import CONTENT_TYPE, Adapter
 from local.provisioning import JWKS_PATH, create_resources, local_credentials, local_parameters
-from local.runtime import Functions, Limits
 from local.template import Template
 
 __all__ = ["TEMPLATE", "Cloud", "CloudFailure", "DiskFull", "PortInUse", "data_bucket_offline"]
@@ -55,6 +55,8 @@ class Cloud:
         Whether the functions' lines go to the log files alone, and not to standard error too.
     on_log
         Takes the functions' lines, with the function's name, instead of standard error.
+    engine
+        What runs the functions; processes of this machine unless said.
     """
 
     def __init__(
@@ -65,17 +67,17 @@ class Cloud:
         aws_port: int = 0,
         quiet: bool = False,
         on_log: Callable[[str, str], None] | None = None,
-        limits: Limits | None = None,
+        engine: Engine | None = None,
     ) -> None:
         self._path = template
         self._state = state.resolve()
         self._port = port
         self._aws_port = aws_port
         self._show = on_log or ((lambda _name, _line: None) if quiet else _print_line)
-        self._limits = limits or Limits()
+        self._engine = engine or Processes()
         self._adapter: Adapter | None = None
         self._undo = ExitStack()
-        self._functions: Functions | None = None
+        self._functions: RunningFunctions | None = None
         self._server: GatewayServer | None = None
         self._endpoint: AwsEndpoint | None = None
 
@@ -84,7 +86,14 @@ class Cloud:
         """Base URL of the HTTP API; known once started."""
         if self._server is None:
             raise RuntimeError("the cloud has not been started")
-        return self._server.url
+        return self._engine.api_url or self._server.url
+
+    @property
+    def metrics_url(self) -> str:
+        """Where Prometheus finds the functions' metrics; known once started."""
+        if self._server is None:
+            raise RuntimeError("the cloud has not been started")
+        return f"{self._server.url}/metrics"
 
     @property
     def aws_url(self) -> str:
@@ -137,7 +146,7 @@ class Cloud:
                 signal.signal(number, handler)
 
     def _start(self) -> None:
-        self._server = GatewayServer(self._port)
+        self._server = GatewayServer(self._port, self._engine.host)
         self._undo.callback(self._server.stop)
         issuer = Issuer(self._state)
         logs = LogFiles(self._state / "logs")
@@ -169,7 +178,9 @@ class Cloud:
         last = int(text) if text.isdecimal() else 0
         ports = [self._aws_port] if self._aws_port else [last, 0] if last else [0]
         for port in ports:
-            endpoint = AwsEndpoint(self._state / "aws", self._credentials, port, self._invoke, self._read_lines)
+            endpoint = AwsEndpoint(
+                self._state / "aws", self._credentials, port, self._invoke, self._read_lines, self._engine.host
+            )
             try:
                 endpoint.start()
             except AddressInUse as error:
@@ -185,7 +196,7 @@ class Cloud:
                 return endpoint
         raise AssertionError("the last port either works or raises")
 
-    def _make_functions(self, template: Template, logs: LogFiles) -> Functions:
+    def _make_functions(self, template: Template, logs: LogFiles) -> RunningFunctions:
         environment = {
             "AWS_ACCESS_KEY_ID": self._credentials.access_key,
             "AWS_DEFAULT_REGION": self._credentials.region,
@@ -201,7 +212,7 @@ class Cloud:
 
         scratch = self._state / "tmp"
         shutil.rmtree(scratch, ignore_errors=True)  # of a run that was killed
-        return Functions(template.functions.values(), environment, on_line, scratch=scratch, limits=self._limits)
+        return self._engine.start(template, environment, on_line, scratch)
 
     def _make_gateway(self, template: Template, issuer: Issuer, logs: LogFiles) -> Gateway:
         return Gateway(

@@ -13,6 +13,10 @@ START_BYTES = 1 << 18
 """A cloud that has less room than this does not start: it could keep nothing that it is told."""
 
 
+LOOPBACK = "127.0.0.1"
+"""The address that only this machine's own programs reach."""
+
+
 class CloudFailure(Exception):
     """The local cloud cannot start; the text is for the person who started it."""
 
@@ -20,8 +24,8 @@ class CloudFailure(Exception):
 class PortInUse(CloudFailure):
     """Something else listens on the port."""
 
-    def __init__(self, port: int) -> None:
-        super().__init__(f"Port {port} of 127.0.0.1 is in use. Choose another with --port, or 0 for any free one.")
+    def __init__(self, port: int, host: str = LOOPBACK) -> None:
+        super().__init__(f"Port {port} of {host} is in use. Choose another with --port, or 0 for any free one.")
         self.port = port
 
 

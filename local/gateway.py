@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from local.authorization import Authorization, Refused
 from local.cors import preflight, with_cors
-from local.failures import PortInUse
+from local.failures import LOOPBACK, PortInUse
 from local.invocation import InvokeError, InvokeResult
 from local.payload import HttpAnswer, HttpRequest, MalformedAnswer, as_problem, function_event, message, read_answer
 from local.routing import Match, Router
@@ -145,27 +145,30 @@ class Gateway:
 
 
 class GatewayServer:
-    """Serves a gateway on 127.0.0.1, in a thread.
+    """Serves a gateway in a thread.
 
     Parameters
     ----------
     port
         0 for any free one.
+    host
+        The address to listen on.
 
     Raises
     ------
     PortInUse
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, host: str = LOOPBACK) -> None:
         # without the protocol named, asyncio leaves Nagle's algorithm on and each answer is 40 ms late
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            self._socket.bind(("127.0.0.1", port))
+            self._socket.bind((host, port))
         except OSError as error:
             self._socket.close()
-            raise PortInUse(port) from error
+            raise PortInUse(port, host) from error
+        self._host = host
         self.port = int(self._socket.getsockname()[1])
         self._gateway: Gateway | None = None
         self._server: uvicorn.Server | None = None
@@ -174,7 +177,7 @@ class GatewayServer:
     @property
     def url(self) -> str:
         """Base URL."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self._host}:{self.port}"
 
     def start(self, gateway: Gateway) -> None:
         """Serve; requests are answered when this returns."""

@@ -23,6 +23,7 @@ hypothesis.settings.load_profile("patient")
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("terrafusion")
     group.addoption("--api", help="base URL of the deployment to test; default: a local cloud of the suite's own")
+    group.addoption("--sam", action="store_true", help="test what `make build` made, in SAM's containers")
     group.addoption("--token-command", help="prints a token; {role} and {county} are filled in")
     group.addoption("--county", default="sample", help="a county that holds what the sample county holds")
 

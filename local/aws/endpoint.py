@@ -63,6 +63,8 @@ class AwsEndpoint:
         Calls a function.
     before_engines
         Called before each request to DynamoDB, SQS or Step Functions is answered.
+    host
+        The address to listen on.
     """
 
     def __init__(
@@ -72,10 +74,12 @@ class AwsEndpoint:
         port: int = 0,
         invoke: Invoker | None = None,
         before_engines: Callable[[], None] = lambda: None,
+        host: str = HOST,
     ) -> None:
         self._state = state
         self._credentials = credentials
         self._port = port
+        self._host = host
         self._invoke = invoke or no_functions
         self._before_engines = before_engines
         self._queues: list[str] = []
@@ -84,7 +88,7 @@ class AwsEndpoint:
     @property
     def url(self) -> str:
         """The address; known once started, or when a port was given."""
-        return f"http://{HOST}:{self._port}"
+        return f"http://{self._host}:{self._port}"
 
     def start(self) -> None:
         """Take the folder and the port, restore what was there, and serve.
@@ -111,7 +115,7 @@ class AwsEndpoint:
     def _start(self) -> None:
         self._state.mkdir(parents=True, exist_ok=True)
         self._undo.enter_context(_lock(self._state / "lock"))
-        self._server = _listen(self._port, self._answer)
+        self._server = _listen(self._host, self._port, self._answer)
         self._undo.callback(self._server.close)
         self._port = self._server.port
         self._store = ObjectStore(self._state)
@@ -216,13 +220,13 @@ class AwsEndpoint:
         return LambdaClient(self._invoke) if service == "lambda" else self.client(service)
 
 
-def _listen(port: int, application: Any) -> HttpServer:
+def _listen(host: str, port: int, application: Any) -> HttpServer:
     try:
-        return HttpServer(HOST, port, application)
+        return HttpServer(host, port, application)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
-        raise AddressInUse(f"Port {port} of {HOST} is taken by another program.") from error
+        raise AddressInUse(f"Port {port} of {host} is taken by another program.") from error
 
 
 def _lock(path: Path) -> IO[str]:

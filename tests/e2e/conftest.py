@@ -4,7 +4,10 @@ Without options the suite starts a local cloud of its own. Against another deplo
 
     pytest tests/e2e --api https://… --token-command 'my-issuer --role {role} --county {county}' --county my_county
 
-The county must hold what the sample county holds. Tests that reach into processes or restart the cloud skip there.
+or, in SAM's containers, what `make build` made: `pytest tests/e2e --sam -m 'not gateway'`.
+
+The county must hold what the sample county of 1,500 parcels holds (`terrafusion sample --parcels 1500`), and another
+county, `elsewhere`, its parcels. Tests that reach into processes or restart the cloud skip there.
 """
 
 import shlex
@@ -19,24 +22,35 @@ from tests.e2e.support import PARCELS, Client, LocalCloud, load_sample, terrafus
 
 
 @pytest.fixture(scope="session")
-def cloud(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    """The suite's own local cloud, with the sample county in two counties."""
-    if request.config.getoption("--api"):
-        pytest.skip("reaches into the local cloud's processes; --api names another deployment")
-    folder = tmp_path_factory.mktemp("cloud")
-    terrafusion("sample", "--parcels", str(PARCELS), "--output", str(folder / "files"))
-    here = LocalCloud(folder / "state")
-    here.start()
-    load_sample(here, "sample", folder / "files")
-    load_sample(here, "elsewhere", folder / "files", ("parcels",))
-    yield here
-    here.stop()
+def sample_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files that the sample county was loaded from: the same bytes wherever they are made."""
+    folder = tmp_path_factory.mktemp("sample")
+    terrafusion("sample", "--parcels", str(PARCELS), "--output", str(folder))
+    return folder
 
 
 @pytest.fixture(scope="session")
-def sample_files(cloud: LocalCloud) -> Path:
-    """The files that the sample county was loaded from."""
-    return cloud.state.parent / "files"
+def cloud(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, sample_files: Path
+) -> Iterator[LocalCloud]:
+    """The suite's own local cloud, with the sample county in two counties."""
+    if request.config.getoption("--api") or request.config.getoption("--sam"):
+        pytest.skip("reaches into the local cloud's processes; another deployment is tested")
+    yield from _started(LocalCloud(tmp_path_factory.mktemp("cloud") / "state"), sample_files)
+
+
+@pytest.fixture(scope="session")
+def containers(tmp_path_factory: pytest.TempPathFactory, sample_files: Path) -> Iterator[LocalCloud]:
+    """The same with the functions in SAM's containers."""
+    yield from _started(LocalCloud(tmp_path_factory.mktemp("sam") / "state", sam=True), sample_files)
+
+
+def _started(here: LocalCloud, sample_files: Path) -> Iterator[LocalCloud]:
+    here.start()
+    load_sample(here, "sample", sample_files)
+    load_sample(here, "elsewhere", sample_files, ("parcels",))
+    yield here
+    here.stop()
 
 
 @pytest.fixture(scope="session")
@@ -50,17 +64,18 @@ def as_role(request: pytest.FixtureRequest, county: str) -> Iterator[Callable[..
     made: dict[tuple[str, str], Client] = {}
     address = request.config.getoption("--api")
     token_command = request.config.getoption("--token-command")
-    local = None if address else request.getfixturevalue("cloud")
+    own = "containers" if request.config.getoption("--sam") else "cloud"
+    here: LocalCloud | None = None if address else request.getfixturevalue(own)
 
     def token(role: str, of: str) -> str:
-        if local is not None:
-            return str(local.token(role, of))
+        if here is not None:
+            return here.token(role, of)
         words = shlex.split(token_command.format(role=role, county=of))
         return subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
 
     def make(role: str, of: str = county) -> Client:
         if (role, of) not in made:
-            base = address or local.url  # type: ignore[union-attr]
+            base = here.url if here is not None else address
             headers = {"authorization": f"Bearer {token(role, of)}"}
             made[role, of] = Client(httpx.Client(base_url=base, headers=headers, timeout=60), of)
         return made[role, of]

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,6 +17,8 @@ from botocore.config import Config
 
 PARCELS = 1_500
 READY_SECONDS = 60
+SAM_READY_SECONDS = 300
+"""SAM makes an image for each combination of layers first."""
 JOB_SECONDS = 120
 TERMINAL = {"COMPLETED", "FAILED", "CANCELLED"}
 COMMAND = [str(Path(sys.executable).with_name("terrafusion"))]
@@ -29,22 +32,29 @@ def terrafusion(*arguments: str, check: bool = True) -> subprocess.CompletedProc
     return done
 
 
-class LocalCloud:
-    """A local cloud in a process of its own."""
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
-    def __init__(self, state: Path, template: Path | None = None) -> None:
+
+class LocalCloud:
+    """A local cloud in a process of its own; `sam` runs its functions in SAM's containers."""
+
+    def __init__(self, state: Path, template: Path | None = None, *, sam: bool = False) -> None:
         self.state = state
-        self._template = ["--template", str(template)] if template else []
+        self._options = [*(["--template", str(template)] if template else []), *(["--sam"] if sam else [])]
+        self._port = free_port() if sam else 0
+        self._ready_seconds = SAM_READY_SECONDS if sam else READY_SECONDS
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         with (self.state.parent / f"{self.state.name}.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*COMMAND, "up", "--port", "0", "--quiet", "--state", str(self.state), *self._template],
+                [*COMMAND, "up", "--port", str(self._port), "--quiet", "--state", str(self.state), *self._options],
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + READY_SECONDS
+        deadline = time.monotonic() + self._ready_seconds
         while not (self.state / "run.json").exists() or self.run["pid"] != self._process.pid:
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"the cloud did not start:\n{self.log}")

@@ -27,6 +27,8 @@ CONFIGURATION = SchemathesisConfig.from_dict(
     }
 )
 DESCRIPTION = schemathesis.openapi.from_path(TARGET, config=CONFIGURATION)
+pytestmark = pytest.mark.gateway
+
 BOUNDED = settings(
     max_examples=25,
     derandomize=True,

@@ -41,7 +41,10 @@ def request(gis: Client, **changes: Any) -> dict[str, Any]:
     return {k: v for k, v in {**base, **changes}.items() if v is not ...}
 
 
-@pytest.mark.parametrize("content", [b"{not json", b"", b"\xff\xfe", b"[]", b'"text"', b"null"])
+NO_TEXT = pytest.param(b"\xff\xfe", marks=pytest.mark.gateway)
+
+
+@pytest.mark.parametrize("content", [b"{not json", b"", NO_TEXT, b"[]", b'"text"', b"null"])
 def test_a_body_that_is_no_json_object(gis: Client, content: bytes) -> None:
     response = gis.http.post("/api/v1/gis-export/run", content=content)
 
@@ -151,7 +154,7 @@ def test_an_area_that_cannot_be(
     assert body["errors"][0]["field"] == "area_of_interest"
 
 
-@pytest.mark.parametrize("megabytes", [5.5, 20])
+@pytest.mark.parametrize("megabytes", [5.5, pytest.param(20, marks=pytest.mark.gateway)])
 def test_a_body_that_is_too_large(gis: Client, megabytes: float) -> None:
     content = b'{"county_id": "' + b"x" * int(megabytes * 1e6) + b'"}'
 

@@ -75,7 +75,7 @@ def test_the_result_says_what_the_contract_lists(gis: Client) -> None:
 
     assert set(result) == {
         "result_file_location", "result_file_size_kb", "result_record_count", "download_url",
-        "download_url_expires_at", "file_expires_at", "sha256", "dataset_version", "layers", "manifest",
+        "download_url_expires_at", "file_expires_at", "files", "sha256", "dataset_version", "layers", "manifest",
     }  # fmt: skip
     assert [layer["name"] for layer in result["layers"]] == ["parcels", "zoning"]
     assert set(result["layers"][0]) == {"name", "record_count", "geometry_type", "warnings", "field_crosswalk"}

@@ -525,6 +525,7 @@ def test_the_handler_answers_the_gateway(issuer: Issuer, monkeypatch: pytest.Mon
         "isAuthorized": True,
         "context": {"subject": "ada", "permissions": "execute_gis_export view_*", "counties": "benton"},
     }
+    assert handler({"headers": {"Authorization": f"Bearer {token(claims())}"}})["isAuthorized"] is True
     for header in (f"Basic {token(claims())}", "Bearer", "Bearer x", "", f"Bearer {token(claims())},Basic eDp5"):
         assert handler({"headers": {"authorization": header}})["isAuthorized"] is False
     assert handler({})["isAuthorized"] is False

@@ -23,7 +23,8 @@ def verifier() -> Verifier:
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Say who calls, or that nobody is vouched for; without the issuer's keys it fails, and the caller is told 500."""
-    scheme, _, token = event.get("headers", {}).get("authorization", "").partition(" ")
+    headers = {name.lower(): value for name, value in event.get("headers", {}).items()}  # SAM leaves them as sent
+    scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         return {"isAuthorized": False, "context": {}}
     try:
