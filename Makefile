@@ -23,7 +23,7 @@ CANDIDATES := $(PYTHON) python3.13 python3.12 python3.11 python3 python
 FIND_PYTHON = for p in $(CANDIDATES); do \
     "$$p" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1 && { echo "$$p"; break; }; done
 
-.PHONY: help setup demo run test test-fast chaos build sam-local test-sam lint gates format lock bench clean openapi
+.PHONY: help setup doctor demo run test test-fast chaos build sam-local test-sam lint gates format lock bench clean openapi
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  \033[1mmake %-10s\033[0m %s\n", $$1, $$2}'
@@ -39,6 +39,10 @@ $(STAMP): requirements.lock
 	@$(BIN)/python -m pip install --quiet --progress-bar on --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
+
+doctor:  ## what this machine lacks, and how to get it
+	@python=$$($(FIND_PYTHON) || true); python=$${python:-$$(command -v python3)}; \
+	if [ -n "$$python" ]; then "$$python" local/doctor.py; else echo "There is no Python: install 3.11 to 3.13."; exit 1; fi
 
 demo: $(STAMP)  ## a sample county, three real exports over HTTP, the files in out/
 	@$(BIN)/terrafusion demo
