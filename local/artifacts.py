@@ -1,4 +1,4 @@
-"""Checks what `sam build` made: sizes, machine code, and that every function's entry imports; prints the table.
+"""Checks what `sam build` made, and prints its sizes: `python -m local.artifacts arm64`.
 
 A function has what Lambda gives it and no more: its own folder, its layers, the runtime's boto3. Every library must be
 for the processor that was built for, find what it links, and ask no newer glibc than Lambda has. What was built for
@@ -39,6 +39,14 @@ OF_THE_SYSTEM = re.compile(
 )
 OF_THE_RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3")
 """What Lambda's Python has besides the standard library."""
+IMPORTED = """
+import resource, sys, time
+started = time.perf_counter()
+sys.path[:0] = {folders!r}
+import {module}
+milliseconds = (time.perf_counter() - started) * 1000
+print(milliseconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
 
 
 @dataclass(frozen=True)
@@ -123,28 +131,52 @@ def _library(path: Path) -> tuple[str, list[str], tuple[int, int]] | None:
     return str(file.header.e_machine), needed, max((n for n in numbers if len(n) == 2), default=(0, 0))
 
 
+@dataclass(frozen=True)
+class Start:
+    """How an entry's import went: its error, or the milliseconds and MiB that it took."""
+
+    error: str = ""
+    milliseconds: float = 0
+    peak_mb: float = 0
+
+
+def start(function: Built, python: str, runtime: Path) -> Start:
+    """Import a function's entry with nothing around it but what Lambda gives, in a process of its own.
+
+    `runtime` is a folder that `lay_out_runtime` filled.
+    """
+    folders = [function.folder, *(folder / "python" for folder in function.layers.values()), runtime]
+    settings = {
+        "PATH": os.environ["PATH"],
+        "LD_LIBRARY_PATH": ":".join(str(folder / "lib") for folder in function.layers.values()),
+        "AWS_DEFAULT_REGION": "us-west-2",
+    }
+    code = IMPORTED.format(folders=[str(folder) for folder in folders], module=function.module)
+    done = subprocess.run([python, "-I", "-S", "-c", code], env=settings, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return Start(error=done.stderr.strip().splitlines()[-1])
+    milliseconds, kilobytes = map(float, done.stdout.split()[-2:])
+    return Start("", milliseconds, kilobytes / 1024)
+
+
+def lay_out_runtime(folder: Path) -> None:
+    """Put into a folder what Lambda's Python has besides the standard library."""
+    for name in OF_THE_RUNTIME:
+        spec = find_spec(name)
+        if spec and spec.origin:
+            origin = Path(spec.origin)
+            source = origin.parent if origin.name == "__init__.py" else origin
+            (folder / source.name).symlink_to(source)
+
+
 def unimportable(built: list[Built], python: str) -> Iterator[str]:
-    """Import every entry with nothing around it but what Lambda gives; gives those that fail."""
-    with tempfile.TemporaryDirectory() as runtime:
-        for name in OF_THE_RUNTIME:
-            spec = find_spec(name)
-            if spec and spec.origin:
-                origin = Path(spec.origin)
-                source = origin.parent if origin.name == "__init__.py" else origin
-                Path(runtime, source.name).symlink_to(source)
+    """The entries that cannot be imported."""
+    with tempfile.TemporaryDirectory() as folder:
+        lay_out_runtime(Path(folder))
         for function in built:
-            folders = [function.folder, *(folder / "python" for folder in function.layers.values()), runtime]
-            libraries = ":".join(str(folder / "lib") for folder in function.layers.values())
-            code = f"import sys; sys.path[:0] = {[str(folder) for folder in folders]!r}; import {function.module}"
-            done = subprocess.run(
-                [python, "-I", "-S", "-B", "-c", code],
-                env={"PATH": os.environ["PATH"], "LD_LIBRARY_PATH": libraries, "AWS_DEFAULT_REGION": "us-west-2"},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            if done.returncode:
-                yield f"{function.name}: import {function.module}: {done.stderr.strip().splitlines()[-1]}"
+            error = start(function, python, Path(folder)).error
+            if error:
+                yield f"{function.name}: import {function.module}: {error}"
 
 
 def runtime_python() -> str | None:
