@@ -23,7 +23,7 @@ CANDIDATES := $(PYTHON) python3.13 python3.12 python3.11 python3 python
 FIND_PYTHON = for p in $(CANDIDATES); do \
     "$$p" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1 && { echo "$$p"; break; }; done
 
-.PHONY: help setup doctor demo run test test-fast chaos build sam-local test-sam lint gates format lock bench clean openapi
+.PHONY: help setup doctor demo run test test-fast chaos build sam-local invoke test-sam events lint gates format lock bench clean openapi
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  \033[1mmake %-10s\033[0m %s\n", $$1, $$2}'
@@ -96,8 +96,15 @@ sam-local test-sam: ARCHITECTURE = $(if $(filter arm64 aarch64,$(shell uname -m)
 sam-local: build  ## what `make build` made, in SAM's containers, with the local cloud's services around them
 	@$(BIN)/terrafusion up --sam --sample
 
+STATE ?= .terrafusion
+invoke: $(STAMP)  ## one of the sample EVENTs to its function, in SAM's container, while `make sam-local` runs
+	@$(BIN)/python -m local.sam "$(EVENT)" "$(STATE)"
+
 test-sam: build  ## the end-to-end tests against SAM's containers
 	@$(BIN)/python -m pytest tests/e2e --sam -m "not gateway" -k "not permissions and not tokens"
+
+events: $(STAMP)  ## write the sample events again after a function is called in another way
+	@$(BIN)/python -m local.samples
 
 bench: $(STAMP)  ## speed and memory beside a peer, as ratios, to docs/benchmarks.md
 	@$(BIN)/python -m tests.bench

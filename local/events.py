@@ -111,7 +111,7 @@ class QueuePoller:
         return list(answer.get("Messages", []))
 
     def _handle(self, messages: Sequence[dict[str, Any]]) -> None:
-        records = [_record(message, self._source.event.queue_arn) for message in messages]
+        records = [message_record(message, self._source.event.queue_arn) for message in messages]
         result = self._invoke(self._source.function, json.dumps({"Records": records}).encode())
         if result.error:
             return
@@ -202,7 +202,7 @@ def stop_all(sources: Iterable[QueuePoller | ScheduleRunner], seconds: float) ->
         source.join(max(0.0, end - time.monotonic()))
 
 
-def _record(message: Mapping[str, Any], queue_arn: str) -> dict[str, Any]:
+def message_record(message: Mapping[str, Any], queue_arn: str) -> dict[str, Any]:
     """A message as Lambda hands it on."""
     return {
         "messageId": message["MessageId"],

@@ -23,6 +23,7 @@ from docker.errors import DockerException
 from local.engine import OnLine, RunningFunctions
 from local.failures import LOOPBACK, CloudFailure
 from local.invocation import InvokeError, InvokeResult
+from local.private_files import write_private
 from local.stack import FunctionSpec
 from local.template import Template, load_yaml
 
@@ -32,6 +33,8 @@ READY_SECONDS = 180
 """SAM makes an image of each combination of layers before it listens."""
 STOP_SECONDS = 30
 ENDPOINT = "AWS_ENDPOINT_URL"
+SAM = str(Path(sys.executable).with_name("sam"))
+NO_TELEMETRY = {"SAM_CLI_TELEMETRY": "0"}
 NO_ENGINE = (
     "No container engine answers: SAM runs functions in containers. Install Docker (Debian and Ubuntu: apt-get install "
     "docker.io; macOS and Windows: Docker Desktop) or point DOCKER_HOST at one. `terrafusion up` needs none."
@@ -74,12 +77,11 @@ class SamContainers:
             *("--env-vars", str(scratch / "variables.json")),
             *("--parameter-overrides", f"Stage=local Architecture={self._architecture}"),
             *("--region", environment["AWS_REGION"]),
-            *("--warm-containers", "LAZY"),
             "--skip-pull-image",
             *(["--invoke-image", self._image] if self._image else []),
         ]
-        settings = {**os.environ, **environment, "SAM_CLI_TELEMETRY": "0"}
-        del settings[ENDPOINT]  # for the functions; SAM itself must not look for its services there
+        settings = {key: value for key, value in environment.items() if key != ENDPOINT}  # that is for the functions
+        write_private(scratch / "sam.json", json.dumps({"options": options, "environment": settings}).encode())
         running = _Containers(template, on_line)
         try:
             running.serve("start-lambda", _free_port(), options, settings)
@@ -88,6 +90,23 @@ class SamContainers:
             running.stop()
             raise
         return running
+
+
+def invoke(event: Path, state: Path) -> int:
+    """Hand an event to its function, with what `terrafusion up --sam` set up around it; gives the exit status.
+
+    Raises
+    ------
+    CloudFailure
+        When that is not running.
+    """
+    prepared = state / "tmp" / "sam.json"
+    if not prepared.exists():
+        raise CloudFailure(f"Nothing is prepared in {state}: start `make sam-local` in another terminal first.")
+    settings = json.loads(prepared.read_text(encoding="utf-8"))
+    arguments = [SAM, "local", "invoke", event.name.partition(".")[0], "--event", str(event), *settings["options"]]
+    environment = {**os.environ, **settings["environment"], **NO_TELEMETRY}
+    return subprocess.run(arguments, env=environment, check=False).returncode
 
 
 class _Containers:
@@ -102,10 +121,25 @@ class _Containers:
 
     def serve(self, command: str, port: int, options: list[str], settings: Mapping[str, str]) -> None:
         """Start one of the servers and wait until it listens."""
-        sam = str(Path(sys.executable).with_name("sam"))
-        arguments = [sam, "local", command, "--host", LOOPBACK, "--port", str(port), *options]
+        arguments = [
+            SAM,
+            "local",
+            command,
+            "--host",
+            LOOPBACK,
+            "--port",
+            str(port),
+            "--warm-containers",
+            "LAZY",
+            *options,
+        ]
         process = subprocess.Popen(
-            arguments, env=dict(settings), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=BUILD
+            arguments,
+            env={**os.environ, **settings, **NO_TELEMETRY},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=BUILD,
         )
         self._undo.callback(_end, process)
         reader = threading.Thread(target=self._read, args=(process, command), daemon=True, name=command)
@@ -218,3 +252,10 @@ def _end(process: "subprocess.Popen[str]", seconds: float = STOP_SECONDS) -> Non
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(invoke(Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()))
+    except CloudFailure as failure:
+        sys.exit(str(failure))
