@@ -23,7 +23,7 @@ CANDIDATES := $(PYTHON) python3.13 python3.12 python3.11 python3 python
 FIND_PYTHON = for p in $(CANDIDATES); do \
     "$$p" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1 && { echo "$$p"; break; }; done
 
-.PHONY: help setup doctor demo run test test-fast chaos build sam-local invoke test-sam events lint gates format lock bench clean openapi
+.PHONY: help setup doctor demo run test test-fast chaos build sam-local invoke test-sam generated lint gates format lock bench clean openapi
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  \033[1mmake %-10s\033[0m %s\n", $$1, $$2}'
@@ -103,8 +103,9 @@ invoke: $(STAMP)  ## one of the sample EVENTs to its function, in SAM's containe
 test-sam: build  ## the end-to-end tests against SAM's containers
 	@$(BIN)/python -m pytest tests/e2e --sam -m "not gateway" -k "not permissions and not tokens"
 
-events: $(STAMP)  ## write the sample events again after a function is called in another way
+generated: $(STAMP) openapi  ## write again what follows from routes and template: description, sample events, picture
 	@$(BIN)/python -m local.samples
+	@$(BIN)/python -m local.diagram
 
 bench: $(STAMP)  ## speed and memory beside a peer, as ratios, to docs/benchmarks.md
 	@$(BIN)/python -m tests.bench
