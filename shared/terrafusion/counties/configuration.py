@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from terrafusion.standards import PropertyType, Standard
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,10 +29,18 @@ class ValuationConfiguration(_Section):
 
 
 class ReportingConfiguration(_Section):
-    """Defaults of reports."""
+    """Defaults of reports.
+
+    `standard` names the standard that studies are judged by; `standards` are the county's own, beside those in
+    `terrafusion.standards`. `class_types` says of which type a property class is, `exempt_classes` which are exempt.
+    """
 
     standard_report_types: tuple[str, ...] = ()
     default_export_format: str = "pdf"
+    standard: str = "iaao"
+    standards: dict[str, Standard] = {}
+    class_types: dict[str, PropertyType] = {}
+    exempt_classes: tuple[str, ...] = ()
 
 
 class MarketAnalysisConfiguration(_Section):

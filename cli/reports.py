@@ -1,0 +1,100 @@
+"""`terrafusion report`: from a county's tables to a report on this machine."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.connection import connect, state_directory
+from cli.failures import UsageFailure
+from cli.options import ApiOption, CountyArgument, JsonOption, StateOption, TokenOption
+from cli.output import console, file_size, print_json
+from cli.running import run_to_end, target_path
+
+PLUGIN = "reporting"
+
+
+def report(
+    county: CountyArgument,
+    report_type: Annotated[
+        str,
+        typer.Argument(
+            metavar="TYPE",
+            help="sales_ratio_study, vertical_equity, assessment_roll_summary, value_change, sales_validation or "
+            "property_record_card.",
+            show_default=False,
+        ),
+    ],
+    output_format: Annotated[str | None, typer.Option("--format", "-f", help="pdf, html, xlsx, csv or json.")] = None,
+    year: Annotated[int | None, typer.Option("--year", help="Only sales of this year.")] = None,
+    property_class: Annotated[
+        list[str] | None, typer.Option("--class", help="Only this class; may be repeated.")
+    ] = None,
+    neighborhood: Annotated[list[str] | None, typer.Option("--neighborhood", help="Only this neighborhood.")] = None,
+    standard: Annotated[
+        str | None, typer.Option("--standard", help="iaao, wyoming, indiana or the county's own.")
+    ] = None,
+    properties: Annotated[
+        list[str] | None, typer.Option("--property", help="For cards: a property; may be repeated.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Any other parameter: NAME=VALUE, as JSON or text.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File or folder to write to.")] = None,
+    api: ApiOption = None,
+    token: TokenOption = None,
+    state: StateOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a report of a county, wait for the file, and download it."""
+    connection = connect(api, token, state_directory(state))
+    given = {
+        "output_format": output_format or _format_of(output),
+        "year": year,
+        "property_class": property_class,
+        "neighborhood": neighborhood,
+        "standard": standard,
+        "property_ids": properties,
+    }
+    parameters = {name: value for name, value in given.items() if value} | read_settings(set_ or [])
+    request = {"county_id": county, "report_type": report_type, "parameters": parameters}
+    results = run_to_end(connection, PLUGIN, request, report_type.replace("_", " "), quiet=as_json)
+    result = results["result"]
+    file = result["files"][0]
+    target = target_path(output, file["name"])
+    size = connection.download(result["download_url"], target, result["sha256"])
+    if as_json:
+        print_json({**results, "downloaded_to": str(target)})
+        return
+    pages = result["result_metadata"]["pages"]
+    shown = f", {pages} page{'' if pages == 1 else 's'}" if pages else ""
+    console.print(f"[bold]{target}[/bold]  {file_size(size)}{shown}")
+    console.print(f"  {results['message']}")
+    console.print(f"  sha256 {result['sha256']}", soft_wrap=True)
+
+
+def read_settings(settings: list[str]) -> dict[str, Any]:
+    """Parameters out of `NAME=VALUE`: a value that is JSON is that, any other is text.
+
+    Raises
+    ------
+    UsageFailure
+        For one without a name or a value.
+    """
+    parameters: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals or not name.strip() or not text.strip():
+            raise UsageFailure(f"--set wants NAME=VALUE, not '{setting}'.")
+        try:
+            parameters[name.strip()] = json.loads(text)
+        except ValueError:
+            parameters[name.strip()] = text.strip()
+    return parameters
+
+
+def _format_of(output: Path | None) -> str | None:
+    """The format that a file's name asks for."""
+    suffix = output.suffix.lstrip(".").lower() if output is not None else ""
+    return suffix if suffix in {"pdf", "html", "xlsx", "csv", "json"} else None

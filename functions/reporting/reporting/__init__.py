@@ -1,0 +1,1 @@
+"""Reports of a county: ratio studies, equity, sales validation, the roll, value changes, record cards."""
