@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 from difflib import get_close_matches
+from math import isfinite
 from typing import Any
 
 from reporting.content import Block, Cell, Column, Facts, Report, Section, Table, Text, Unit, written
@@ -87,7 +88,7 @@ def _rows(context: Context, wanted: Sequence[str]) -> dict[str, list[Row]]:
         [list(wanted)],
     )
     names = [column[0] for column in cursor.description]
-    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    rows = [dict(zip(names, map(_finite, row), strict=True)) for row in cursor.fetchall()]
     found: dict[str, list[Row]] = {name: [row for row in rows if row["property_id"] == name] for name in wanted}
     missing = [name for name, those in found.items() if not those]
     if missing:
@@ -113,7 +114,7 @@ def _sales(context: Context, property_id: str) -> list[Row]:
         [property_id],
     )
     names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return [dict(zip(names, map(_finite, row), strict=True)) for row in cursor.fetchall()]
 
 
 def _card(context: Context, rows: Sequence[Row], sales: Sequence[Row]) -> Section:
@@ -130,8 +131,6 @@ def _card(context: Context, rows: Sequence[Row], sales: Sequence[Row]) -> Sectio
         Facts(f"values_{name}", "Assessed values, dollars", [*_facts(row, VALUES), *_change(row)]),
         _sales_table(name, row, sales),
     ]
-    drawing = sketch(context, name, place)
-    blocks.append(drawing or Text("The county's data have no outline of this parcel."))
     others = [
         (key, _text(value)) for key, value in row.items() if key not in STANDARD | LAST_SALE and value is not None
     ]
@@ -190,6 +189,10 @@ def _plain(row: Row) -> dict[str, Any]:
     return {
         key: value.isoformat() if isinstance(value, date) else value for key, value in row.items() if value is not None
     }
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _text(value: Any) -> str:

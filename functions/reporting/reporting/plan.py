@@ -73,7 +73,7 @@ def plan(request: ReportRequest, snapshot: CountySnapshot, configuration: County
     _check_value_source(filled.value_source, kind, snapshot)
     if request.report_type is ReportType.PROPERTY_RECORD_CARD and not (filled.property_id or filled.property_ids):
         raise _refuse("parameters.property_id", "Say which property, with property_id or property_ids.")
-    return ReportPlan(request.report_type, output_format, filled)
+    return ReportPlan(request.report_type, output_format, filled.model_copy(update={"output_format": output_format}))
 
 
 def offered(configuration: CountyConfiguration) -> tuple[ReportType, ...]:
