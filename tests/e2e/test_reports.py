@@ -14,7 +14,7 @@ import openpyxl
 import pypdf
 import pytest
 
-from tests.e2e.support import Client, LocalCloud, terrafusion
+from tests.e2e.support import Client, LocalCloud, load_sample, terrafusion
 
 
 @pytest.fixture
@@ -182,12 +182,14 @@ def test_what_only_the_data_can_tell_ends_the_job(
     assert words in last["message"]
 
 
-def test_a_county_without_tables_is_told_how_to_load_them(as_role: Callable[..., Client], cloud: LocalCloud) -> None:
-    elsewhere = as_role("ReportingStaff", "elsewhere")
-    body = {"county_id": "elsewhere", "report_type": "assessment_roll_summary"}
-    response = elsewhere.post("/reporting/run", body)
+def test_a_county_without_tables_is_told_how_to_load_them(
+    as_role: Callable[..., Client], cloud: LocalCloud, sample_files: Path
+) -> None:
+    load_sample(cloud, "bare", sample_files, ("neighborhoods",))
+    bare = as_role("ReportingStaff", "bare")
+    response = bare.post("/reporting/run", {"county_id": "bare", "report_type": "assessment_roll_summary"})
     assert response.status_code == 422
-    assert "terrafusion load elsewhere properties FILE" in response.json()["message"]
+    assert "terrafusion load bare properties FILE" in response.json()["message"]
 
 
 def test_reports_are_counted_by_type(staff: Client, as_role: Callable[..., Client], cloud: LocalCloud) -> None:
