@@ -176,7 +176,7 @@ def test_weighted_mean_interval_against_weighted_least_squares() -> None:
     assert (high - low) / 2 == pytest.approx(t * fitted.bse[0] * math.sqrt(300 / 299), rel=1e-9)
 
 
-@pytest.mark.parametrize("measure", [Measure.PRD, Measure.MKI, Measure.COV, Measure.WEIGHTED_MEAN])
+@pytest.mark.parametrize("measure", [Measure.PRD, Measure.MKI, Measure.KI, Measure.COV, Measure.WEIGHTED_MEAN])
 def test_linearised_errors_against_the_jackknife(measure: Measure) -> None:
     rng = np.random.default_rng(11)
     price = rng.lognormal(12.3, 0.6, 300)
@@ -353,7 +353,9 @@ def test_coverage_of_the_mean_and_the_dispersion() -> None:
     assert _within_two_errors(covered, 0.95)
 
 
-@pytest.mark.parametrize("measure", [Measure.PRB, Measure.WEIGHTED_MEAN, Measure.PRD, Measure.MKI, Measure.COV])
+@pytest.mark.parametrize(
+    "measure", [Measure.PRB, Measure.WEIGHTED_MEAN, Measure.PRD, Measure.MKI, Measure.KI, Measure.COV]
+)
 def test_coverage_of_intervals_that_need_prices(measure: Measure) -> None:
     """Sales of one population, drawn over and over: its own figure, from a million sales, is the truth."""
     rng = np.random.default_rng(23)

@@ -510,7 +510,7 @@ def test_a_workbook_has_types_frozen_headers_and_formulas_that_come_to_the_value
 
 def test_a_workbooks_totals_are_sums_of_its_rows(county: Maker, tmp_path: Path) -> None:
     _, path, _ = written(county("assessment_roll_summary", output_format="xlsx"), tmp_path)
-    sheet, computed = (openpyxl.load_workbook(path, data_only=v)["By property class"] for v in (False, True))
+    sheet, computed = (openpyxl.load_workbook(path, data_only=v)["Values by property class"] for v in (False, True))
     rows = list(computed.iter_rows(min_row=2, values_only=True))
     last = next(i for i, row in enumerate(rows) if row[0] == "Total")
 
@@ -550,7 +550,7 @@ def test_texts_that_a_spreadsheet_would_run_stay_texts(county: Maker, tmp_path: 
     _, path, _ = written(county("assessment_roll_summary", properties=bad, output_format="csv"), tmp_path)
     assert path.read_text().splitlines()[1].startswith("\"'=HYPERLINK")
     _, path, _ = written(county("assessment_roll_summary", properties=bad, output_format="xlsx"), tmp_path)
-    assert openpyxl.load_workbook(path)["By property class"]["A2"].data_type == "s"
+    assert openpyxl.load_workbook(path)["Values by property class"]["A2"].data_type == "s"
 
 
 def test_a_report_says_its_date_and_its_day_is_the_requests(county: Maker, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def value_change(context: Context) -> Report:
         ),
         Section("Distribution", [_distribution_table(shares), _histogram(shares)]),
         Section("Sold and unsold", [Text(when), Facts("sold_unsold", "Changes by whether sold", sold_facts(sold))]),
-        *(Section(table.title, [table]) for table in by_class),
+        *(Section(f"By {table.columns[0].title.lower()}", [table]) for table in by_class),
         *([Section("Largest movers", movers)] if movers else []),
         context.section(_counts(roll, compared)),
     ]
@@ -195,7 +195,7 @@ def _by(roll: Roll, field: str, title: str) -> Table:
     )
     return Table(
         f"by_{field}",
-        f"By {title.lower()}",
+        f"Changes by {title.lower()}",
         columns,
         [*rows, total],
         total=True,

@@ -7,17 +7,8 @@ from reporting.analysis import Analysis, analyse
 from reporting.content import Block, Cell, Column, Report, Section, Table, Text, Unit, written
 from reporting.context import Context
 from reporting.kinds import Stratum
-from reporting.ratio_study import (
-    NAMES,
-    UNITS,
-    document,
-    group_table,
-    headline,
-    inputs,
-    sales_table,
-    subtitle,
-    summary,
-)
+from reporting.measures import NAMES, UNITS, group_table, sales_table
+from reporting.ratio_study import document, headline, inputs, subtitle, summary
 from terrafusion.ratios import Measure, ValueGroup, value_groups, vei_group_count, vei_significance
 
 EQUITY = (Measure.PRD, Measure.PRB, Measure.VEI, Measure.MKI, Measure.KI)

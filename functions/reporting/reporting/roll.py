@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import Any
 
 import duckdb
@@ -12,6 +11,7 @@ from reporting.content import Block, Cell, Column, Facts, Figure, Report, Sectio
 from reporting.context import Context
 from reporting.models import ReportParameters
 from reporting.plan import FILTER_FIELDS
+from reporting.selection import check_terms
 from terrafusion.charts import Axis, Bars, Chart, Scale
 from terrafusion.charts import Unit as ChartUnit
 from terrafusion.errors import FailureReason, JobFailure
@@ -82,17 +82,7 @@ def _filters(
         terms = getattr(parameters, name)
         if not terms:
             continue
-        known = [
-            row[0]
-            for row in database.execute(
-                f"SELECT DISTINCT {name} FROM properties WHERE {name} IS NOT NULL ORDER BY 1"  # noqa: S608
-            ).fetchall()
-        ]
-        for term in terms:
-            if term not in known:
-                near = get_close_matches(term, known, n=3) or known[:8]
-                words_for = f"Did you mean {' or '.join(near)}?" if near else "That field is empty."
-                raise JobFailure(FailureReason.INSUFFICIENT_DATA, f"No property has the {name} '{term}'. {words_for}")
+        check_terms(database, "properties", name, terms, FailureReason.INSUFFICIENT_DATA)
         where.append(f"list_contains(?, {name})")
         values.append(list(terms))
         words.append(f"{name} {', '.join(terms)}")
@@ -119,7 +109,7 @@ def assessment_roll_summary(context: Context) -> Report:
     context.progress(0.5, "Drawing")
     sections = [
         Section("Totals", [_totals_table(roll, totals), *_completeness(roll)]),
-        *(Section(t.title, [t, *_bars(t)]) for t in tables),
+        *(Section(f"By {t.columns[0].title.lower()}", [t, *_bars(t)]) for t in tables),
         Section("Exempt and missing", [_missing(roll), *_exempt(roll)]),
         context.section(
             [
@@ -220,7 +210,7 @@ def group_totals(roll: Roll, field: str, title: str, totals: dict[str, Any]) -> 
     )
     return Table(
         f"by_{field}",
-        f"By {title.lower()}",
+        f"Values by {title.lower()}",
         columns,
         [*rows, total],
         "The change in percent is of properties with both values.",
@@ -250,7 +240,7 @@ def _bars(table: Table) -> list[Figure]:
     names = [str(row[0]) for row in rows]
     values = [float(row[2] or 0) for row in rows]  # type: ignore[arg-type]
     chart = Chart(
-        f"Assessed value {table.title[0].lower()}{table.title[1:]}",
+        f"Assessed value by {table.columns[0].title.lower()}",
         [Bars("Current value", names, values, horizontal=True)],
         x=Axis("Current assessed value", unit=ChartUnit.MONEY, include=(0,)),
         y=Axis("", scale=Scale.CATEGORY, categories=tuple(names)),

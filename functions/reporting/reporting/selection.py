@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from difflib import get_close_matches
 from typing import Any
 
 import duckdb
@@ -216,8 +217,6 @@ def check_terms(
     ------
     JobFailure
     """
-    from difflib import get_close_matches
-
     query = f"SELECT DISTINCT {name} FROM {table} WHERE {name} IS NOT NULL ORDER BY 1 LIMIT 5000"  # noqa: S608
     known = [row[0] for row in database.execute(query).fetchall()]
     for term in terms:

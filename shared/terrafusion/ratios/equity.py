@@ -16,6 +16,7 @@ from terrafusion.ratios.sample import Floats, RatioSample, Values, as_sample, me
 from terrafusion.ratios.statistic import Interval, Statistic, too_few, undefined, with_interval
 
 VEI_MINIMUM = 20
+GINI_INTERVAL_MINIMUM = 5
 VEI_GROUPS = ((500, 10), (50, 4), (VEI_MINIMUM - 1, 2))
 """More than so many sales are judged in so many groups."""
 
@@ -173,16 +174,26 @@ def mki(assessed: Values, price: ArrayLike | None = None, *, level: float = 0.95
         s = _concentration_influence(sample.price[sample.by_price])
         return _linearised(value, (a - value * s) / of_prices, level)
 
-    return with_interval("MKI", n, value, 5, interval)
+    return with_interval("MKI", n, value, GINI_INTERVAL_MINIMUM, interval)
 
 
-def kakwani(assessed: Values, price: ArrayLike | None = None) -> Statistic:
-    """The Kakwani index, Gini(A ordered by S) - Gini(S); Quintos (2020). Below 0: regressive."""
+def kakwani(assessed: Values, price: ArrayLike | None = None, *, level: float = 0.95) -> Statistic:
+    """The Kakwani index, Gini(A ordered by S) - Gini(S); Quintos (2020).
+
+    Below 0: regressive. Interval as the MKI's.
+    """
     sample = as_sample(assessed, price)
     found = _ginis(sample)
     if isinstance(found, str):
         return undefined("KI", sample.n, found)
-    return Statistic("KI", sample.n, found[0] - found[1], interval_reason="not computed (see the MKI's)")
+    value = found[0] - found[1]
+
+    def interval() -> Interval:
+        a = _concentration_influence(sample.assessed[sample.by_price])
+        s = _concentration_influence(sample.price[sample.by_price])
+        return _linearised(value, a - s, level)
+
+    return with_interval("KI", sample.n, value, GINI_INTERVAL_MINIMUM, interval)
 
 
 def lorenz(values: Floats, order_by: Floats) -> tuple[Floats, Floats]:

@@ -44,7 +44,7 @@ MEASURES: Mapping[Measure, Callable[[RatioSample, float], Statistic]] = {
     Measure.PRB: lambda s, level: prb(s, level=level),
     Measure.VEI: lambda s, _: vei(s, level=VEI_LEVEL),
     Measure.MKI: lambda s, level: mki(s, level=level),
-    Measure.KI: lambda s, _: kakwani(s),
+    Measure.KI: lambda s, level: kakwani(s, level=level),
 }
 
 
