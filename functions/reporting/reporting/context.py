@@ -1,5 +1,6 @@
 """What a report is made from: the county's tables, its settings, the plan, and what must be stated of them."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -75,8 +76,13 @@ class Context:
             "dataset_version": self.snapshot.version,
             "sources": self.sources(),
             "request": self.plan.document,
+            "configuration_sha256": self.settings_digest(),
             "software": {"terrafusion": __version__, "duckdb": duckdb.__version__},
         }
+
+    def settings_digest(self) -> str:
+        """SHA-256 of the county's settings for reports, which are no part of the dataset's version."""
+        return hashlib.sha256(self.configuration.reporting.model_dump_json().encode()).hexdigest()
 
     def line(self) -> str:
         """The same in a line, for the foot of each page."""
@@ -95,10 +101,11 @@ class Context:
             ("Dataset version", self.snapshot.version),
             *data,
             ("Parameters", "; ".join(f"{name} = {_plain(value)}" for name, value in given.items())),
+            ("County's settings", f"SHA-256 {self.settings_digest()}"),
             *counts,
             ("Software", software),
         ]
-        why = "The same dataset version, parameters and software give this report again, to the byte but for its date."
+        why = "The same dataset version, parameters, settings and software give the same bytes again, but for the date."
         return Section("Inputs", [Facts("inputs", "What this report was made from", facts), *map(Text, [*notes, why])])
 
 

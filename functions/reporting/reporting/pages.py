@@ -11,7 +11,8 @@ from terrafusion.documents import html, pdf
 TEMPLATES = Path(__file__).with_name("templates")
 MOST_PRINTED_ROWS = 400
 """Of a table in a PDF; the rest is in the formats for machines, and the note says so."""
-MOST_TEXT, MOST_WRAPPED = 30, 44
+MOST_TEXT, MOST_WRAPPED = 30, 40
+NO_BREAK = "\N{NO-BREAK SPACE}"
 SIGNS = {"pass": "pass", "fail": "fail"}
 
 
@@ -83,7 +84,7 @@ def _table(table: Table, most: int | None) -> dict[str, Any]:
     )
     rows = [
         [
-            with_interval(cell, column.unit) if column.interval else written(cell, column.unit)
+            _kept(with_interval(cell, column.unit) if column.interval else written(cell, column.unit))
             for cell, column in zip(row, table.columns, strict=True)
         ]
         for row in shown
@@ -92,7 +93,7 @@ def _table(table: Table, most: int | None) -> dict[str, Any]:
         "kind": "table",
         "title": table.title,
         "columns": [
-            {"title": c.title, "number": c.is_number, "share": _share(c, [row[i] for row in rows])}
+            {"title": _kept(c.title), "number": c.is_number, "share": _share(c, [row[i] for row in rows])}
             for i, c in enumerate(table.columns)
         ],
         "rows": rows,
@@ -101,12 +102,19 @@ def _table(table: Table, most: int | None) -> dict[str, Any]:
     }
 
 
+def _kept(text: str) -> str:
+    """A text whose reasons and units are not torn apart at a line's end."""
+    for apart in (" = ", " < ", ", %"):
+        text = text.replace(apart, apart.replace(" ", NO_BREAK))
+    return text
+
+
 def _share(column: Column, texts: Sequence[str]) -> int:
     """A column's part of a page's width, in characters: what its longest text that cannot be broken needs."""
-    header = max(len(word) for word in column.title.split())
+    header = max(len(word) for word in _kept(column.title).split(" "))
     if column.wraps:
         return max(header, min(MOST_WRAPPED, max(map(len, texts), default=0)))
     whole = [len(text) for text in texts if not text.startswith("not computed")]
-    broken = [max(map(len, text.split())) for text in texts if text.startswith("not computed")]
-    longest = max([*whole, *broken, header, 9 if broken else 0])
+    broken = [max(map(len, text.split(" "))) for text in texts if text.startswith("not computed")]
+    longest = max([*whole, *broken, header])
     return min(longest, MOST_TEXT) + 2 if column.unit is Unit.TEXT else longest + 1
