@@ -63,8 +63,8 @@ def plan(request: ReportRequest, snapshot: CountySnapshot, configuration: County
     """
     kind = KINDS[request.report_type]
     _check_offered(request.report_type, configuration)
-    _check_parameters(request.parameters, kind)
-    output_format = _format(request.parameters.output_format, kind, configuration)
+    _check_parameters(request.parameters, request.report_type)
+    output_format = _format(request.parameters.output_format, request.report_type, configuration)
     _check_tables(snapshot, kind)
     columns = _columns(snapshot, kind)
     _check_fields(request.parameters, columns)
@@ -97,19 +97,19 @@ def _check_offered(report_type: ReportType, configuration: CountyConfiguration) 
         raise _refuse("report_type", f"This county does not offer {report_type}. It offers {types}.")
 
 
-def _check_parameters(parameters: ReportParameters, kind: Kind) -> None:
+def _check_parameters(parameters: ReportParameters, report_type: ReportType) -> None:
+    kind = KINDS[report_type]
     for name in parameters.given:
         if name not in kind.parameters and name != "output_format":
             known = ", ".join(sorted(kind.parameters))
-            raise _refuse(
-                f"parameters.{name}", f"A {kind.title.lower()} knows no parameter '{name}'. It knows {known}."
-            )
+            raise _refuse(f"parameters.{name}", f"'{report_type}' knows no parameter '{name}'. It knows {known}.")
 
 
-def _format(wanted: OutputFormat | None, kind: Kind, configuration: CountyConfiguration) -> OutputFormat:
+def _format(wanted: OutputFormat | None, report_type: ReportType, configuration: CountyConfiguration) -> OutputFormat:
+    kind = KINDS[report_type]
     if wanted is not None and wanted not in kind.formats:
         formats = ", ".join(kind.formats)
-        raise _refuse("parameters.output_format", f"A {kind.title.lower()} comes as {formats}, not as {wanted}.")
+        raise _refuse("parameters.output_format", f"'{report_type}' comes as {formats}, not as {wanted}.")
     default = configuration.reporting.default_export_format
     return wanted or next((f for f in kind.formats if f.value == default), kind.formats[0])
 
