@@ -9,10 +9,13 @@ from reporting.content import Figure
 from reporting.grouping import TITLES, GroupedStudy
 from reporting.selection import Sales, day
 from reporting.smoothing import smooth
-from terrafusion.charts import Axis, Chart, Histogram, Intervals, Line, Points, Rule, Scale, Span, Unit
+from terrafusion.charts import Axis, Chart, Histogram, Intervals, Line, Look, Points, Rule, Scale, Shape, Span, Unit
 from terrafusion.ratios import Measure, RatioSample, Statistic, lorenz, prb_points
 from terrafusion.standards import Standard
 
+SALES = Look("#7FA9CC", "", Shape.CIRCLE)
+TREND = Look("#1B2430", "", Shape.CIRCLE)
+"""Light points and a dark line: it is seen among them in grey too."""
 MOST_POINTS = 2_000
 MOST_GROUPS = 40
 TIME_PLACES = 24
@@ -45,13 +48,13 @@ def by_price(sample: RatioSample, standard: Standard) -> Figure:
     x, y = np.log10(sample.price), sample.ratio
     marks: list[object] = [
         *_allowed(standard),
-        Points("Sales", sample.price[shown].tolist(), y[shown].tolist()),
+        Points("Sales", sample.price[shown].tolist(), y[shown].tolist(), look=SALES),
         Rule(sample.median, "Median"),
     ]
     alt = f"Ratios of {sample.n:,} sales by price."
     if sample.n >= 10 and np.unique(x).size > 5:
         at, fitted = smooth(x, y)
-        marks.append(Line("Smoothed", (10.0**at).tolist(), fitted.tolist(), width=3))
+        marks.append(Line("Smoothed", (10.0**at).tolist(), fitted.tolist(), width=3, look=TREND))
         alt = f"{alt} The smoothed ratio goes from {fitted[0]:.3f} at low prices to {fitted[-1]:.3f} at high ones."
     chart = Chart(
         "Ratios by sale price",
@@ -76,9 +79,9 @@ def by_time(sample: RatioSample, sales: Sales, standard: Standard) -> Figure | N
         "Ratios by date of sale",
         [
             *_allowed(standard),
-            Points("Sales", dates, sample.ratio[shown].tolist()),
+            Points("Sales", dates, sample.ratio[shown].tolist(), look=SALES),
             Rule(sample.median, "Median"),
-            Line("Smoothed", [_date(d) for d in at], fitted.tolist(), width=3),
+            Line("Smoothed", [_date(d) for d in at], fitted.tolist(), width=3, look=TREND),
         ],
         x=Axis("Date of sale", scale=Scale.TIME),
         y=_ratio_axis(sample),
@@ -143,9 +146,9 @@ def bias(sample: RatioSample, statistic: Statistic) -> Figure | None:
     chart = Chart(
         "Price-related bias",
         [
-            Points("Sales", x[shown].tolist(), y[shown].tolist()),
+            Points("Sales", x[shown].tolist(), y[shown].tolist(), look=SALES),
             Rule(0.0, "Median ratio"),
-            Line(f"PRB {slope:+.3f} per doubling", ends.tolist(), line.tolist(), width=3),
+            Line(f"PRB {slope:+.3f} per doubling", ends.tolist(), line.tolist(), width=3, look=TREND),
         ],
         x=Axis("Value proxy, base-2 logarithm of dollars: one step is a doubling"),
         y=Axis("Ratio against the median", unit=Unit.PERCENT, low=float(min(low, -0.1)), high=float(max(high, 0.1))),
