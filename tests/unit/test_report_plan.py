@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from reporting.kinds import KINDS, OutputFormat, ReportType
 from reporting.models import ReportRequest
 from reporting.plan import ReportPlan, period, plan
-from terrafusion.counties import CountyConfiguration
+from terrafusion.counties import CountyConfiguration, FieldType
 from terrafusion.errors import Impossible
 from tests.conftest import ROOT
 from tests.counties import snapshot
@@ -101,6 +101,17 @@ def test_values_must_be_there_to_compare_with() -> None:
         )
         with pytest.raises(Impossible, match="There is no value to compare sales with"):
             plan(request, bare, CountyConfiguration())
+
+
+def test_a_field_of_another_type_is_told_how_to_become_one() -> None:
+    sales = COUNTY.layers["sales"]
+    fields = tuple(
+        f.model_copy(update={"type": FieldType.STRING}) if f.name == "sale_date" else f for f in sales.fields
+    )
+    layers = {**COUNTY.layers, "sales": sales.model_copy(update={"fields": fields})}
+    request = ReportRequest.model_validate({"county_id": "tiny", "report_type": "sales_ratio_study"})
+    with pytest.raises(Impossible, match="is string, not date"):
+        plan(request, COUNTY.model_copy(update={"layers": layers}), CountyConfiguration())
 
 
 @pytest.mark.parametrize(

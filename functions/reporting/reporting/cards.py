@@ -109,8 +109,8 @@ def _sales(context: Context, property_id: str) -> list[Row]:
     if "sales" not in context.snapshot.layers:
         return []
     cursor = context.database.execute(
-        """SELECT sale_id, sale_date, sale_price, assessed_value, is_valid FROM sales WHERE property_id = ?
-           ORDER BY sale_date DESC NULLS LAST, sale_id""",
+        """SELECT sale_id, CAST(sale_date AS DATE) AS sale_date, sale_price, assessed_value, is_valid FROM sales
+           WHERE property_id = ? ORDER BY sale_date DESC NULLS LAST, sale_id""",
         [property_id],
     )
     names = [column[0] for column in cursor.description]

@@ -142,7 +142,11 @@ def _sold_unsold(context: Context, roll: Roll) -> tuple[SoldUnsold, str]:
     parameters = context.plan.parameters
     from_sales = "sales" in context.snapshot.layers
     field = "the table of sales" if from_sales else "the properties' last_sale_date"
-    query = "SELECT max(sale_date) FROM sales" if from_sales else "SELECT max(last_sale_date) FROM properties"
+    query = (
+        "SELECT CAST(max(sale_date) AS DATE) FROM sales"
+        if from_sales
+        else "SELECT CAST(max(last_sale_date) AS DATE) FROM properties"
+    )
     latest: date | None = roll.query(query)[0][0]
     last = parameters.sold_to or latest
     if last is None:

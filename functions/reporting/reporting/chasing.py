@@ -81,8 +81,8 @@ def changes_by_property(database: duckdb.DuckDBPyConnection, sold: list[str]) ->
 def sold_between(database: duckdb.DuckDBPyConnection, first: date, last: date, *, from_sales: bool) -> list[str]:
     """Properties sold within a period, both days included: by the table of sales, or by their own last sale's date."""
     query = (
-        "SELECT DISTINCT property_id FROM sales WHERE sale_date BETWEEN ? AND ? AND is_valid IS NOT FALSE"
+        "SELECT DISTINCT property_id FROM sales WHERE CAST(sale_date AS DATE) BETWEEN ? AND ? AND is_valid IS NOT FALSE"
         if from_sales
-        else "SELECT DISTINCT property_id FROM properties WHERE last_sale_date BETWEEN ? AND ?"
+        else "SELECT DISTINCT property_id FROM properties WHERE CAST(last_sale_date AS DATE) BETWEEN ? AND ?"
     )
     return [row[0] for row in database.execute(query, [first, last]).fetchall() if row[0]]

@@ -8,7 +8,8 @@ from typing import Any
 
 from reporting.kinds import KINDS, Kind, OutputFormat, ReportType, Stratum
 from reporting.models import ReportParameters, ReportRequest
-from terrafusion.counties import CountyConfiguration, CountySnapshot
+from terrafusion.counties import CountyConfiguration, CountySnapshot, FieldType
+from terrafusion.counties.standard import STANDARD_FIELDS, type_of
 from terrafusion.errors import FieldError, Impossible
 from terrafusion.standards import StandardBook
 
@@ -23,6 +24,15 @@ STRATUM_FIELDS: Mapping[Stratum, str] = {
 }
 """The field that each grouping needs; groups of value need none."""
 DEFAULT_MOVERS = 25
+NUMBERS = frozenset({FieldType.REAL, FieldType.INTEGER, FieldType.INTEGER64})
+SERVE: Mapping[FieldType, frozenset[FieldType]] = {
+    FieldType.REAL: NUMBERS,
+    FieldType.INTEGER: NUMBERS,
+    FieldType.DATE: frozenset({FieldType.DATE, FieldType.DATETIME}),
+    FieldType.BOOLEAN: frozenset({FieldType.BOOLEAN}),
+    FieldType.STRING: frozenset({FieldType.STRING}),
+}
+"""The types of a column that serve as a standard field of a type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,7 @@ def plan(request: ReportRequest, snapshot: CountySnapshot, configuration: County
     _check_parameters(request.parameters, request.report_type)
     output_format = _format(request.parameters.output_format, request.report_type, configuration)
     _check_tables(snapshot, kind)
+    _check_types(snapshot, kind)
     columns = _columns(snapshot, kind)
     _check_fields(request.parameters, columns)
     filled = _with_defaults(request.parameters, kind, configuration, columns)
@@ -130,6 +141,19 @@ def _check_tables(snapshot: CountySnapshot, kind: Kind) -> None:
                     "county_id",
                     f"The table '{table}' of county '{snapshot.county_id}' has no field '{field}'. Load it again with "
                     f"--map {field}=COLUMN.",
+                )
+
+
+def _check_types(snapshot: CountySnapshot, kind: Kind) -> None:
+    """A standard field that the county so named itself, and nobody mapped, may be text where numbers belong."""
+    for table in kind.tables:
+        for field in snapshot.layers[table].fields if table in snapshot.layers else ():
+            if field.name in STANDARD_FIELDS[table] and field.type not in SERVE[type_of(field.name)]:
+                wanted = type_of(field.name)
+                raise _refuse(
+                    "county_id",
+                    f"The field '{field.name}' of table '{table}' of county '{snapshot.county_id}' is {field.type}, "
+                    f"not {wanted}. Load it again with --map {field.name}={field.source_name or field.name}.",
                 )
 
 

@@ -52,7 +52,7 @@ def open_roll(context: Context) -> Roll:
     database.execute("CREATE TEMP TABLE exempt_classes AS SELECT unnest(?::VARCHAR[]) AS name", [list(classes)])
     database.execute(
         f"""CREATE TEMP TABLE roll AS
-        SELECT property_id, situs_address_full, property_class, zip_code, neighborhood, last_sale_date,
+        SELECT property_id, situs_address_full, property_class, zip_code, neighborhood,
                {_money("current_assessed_value_total")} AS current_value,
                {_money("prior_assessed_value_total")} AS prior_value,
                {_money("assessed_land_value")} AS land_value,

@@ -166,7 +166,8 @@ def _joined(database: duckdb.DuckDBPyConnection, source: str) -> str:
     )
     place = ("COALESCE(s.lon, p.lon)", "COALESCE(s.lat, p.lat)") if has_properties else ("s.lon", "s.lat")
     return f"""
-        SELECT s.sale_id, s.property_id, {field("situs_address_full")} AS address, s.sale_date,
+        SELECT s.sale_id, s.property_id, {field("situs_address_full")} AS address,
+               CAST(s.sale_date AS DATE) AS sale_date,
                CAST(s.sale_price AS DOUBLE) AS price, CAST({value} AS DOUBLE) AS assessed,
                CASE WHEN s.is_valid = FALSE THEN 'invalid'
                     WHEN s.sale_price IS NULL OR isnan(s.sale_price) THEN 'no_price'

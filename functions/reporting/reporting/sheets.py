@@ -162,8 +162,9 @@ def _write_table(sheet: Any, styles: _Styles, table: Table) -> None:
             {**places, "row": number + 1},
             total=table.total and number == header + len(rows),
         )
-    if table.note:
-        sheet.write_string(header + len(rows) + 2, 0, table.note)
+    cut = f"The first {len(rows):,} of {len(table.rows):,} rows." if len(rows) < len(table.rows) else ""
+    if note := f"{table.note} {cut}".strip():
+        sheet.write_string(header + len(rows) + 2, 0, note)
 
 
 def _write_row(
