@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from reporting.kinds import KINDS, OutputFormat, ReportType
 from reporting.models import ReportRequest
 from reporting.plan import ReportPlan, period, plan
-from terrafusion.counties import CountyConfiguration, FieldType
+from terrafusion.counties import CountyConfiguration, CountySnapshot, Field, FieldType
 from terrafusion.errors import Impossible
 from tests.conftest import ROOT
 from tests.counties import snapshot
@@ -104,14 +104,17 @@ def test_values_must_be_there_to_compare_with() -> None:
 
 
 def test_a_field_of_another_type_is_told_how_to_become_one() -> None:
-    sales = COUNTY.layers["sales"]
-    fields = tuple(
-        f.model_copy(update={"type": FieldType.STRING}) if f.name == "sale_date" else f for f in sales.fields
-    )
-    layers = {**COUNTY.layers, "sales": sales.model_copy(update={"fields": fields})}
+    def typed(table: str, name: str) -> CountySnapshot:
+        layer = COUNTY.layers[table]
+        text = Field(name=name, type=FieldType.STRING)
+        fields = (*(field for field in layer.fields if field.name != name), text)
+        layers = {**COUNTY.layers, table: layer.model_copy(update={"fields": fields})}
+        return COUNTY.model_copy(update={"layers": layers})
+
     request = ReportRequest.model_validate({"county_id": "tiny", "report_type": "sales_ratio_study"})
     with pytest.raises(Impossible, match="is string, not date"):
-        plan(request, COUNTY.model_copy(update={"layers": layers}), CountyConfiguration())
+        plan(request, typed("sales", "sale_date"), CountyConfiguration())
+    plan(request, typed("properties", "stories"), CountyConfiguration())
 
 
 @pytest.mark.parametrize(
@@ -157,3 +160,11 @@ def test_entries_start_without_what_their_layers_do_not_have(entry: str, blocked
     text = f"import sys; sys.modules.update(dict.fromkeys({blocked.split()!r})); import reporting.{entry}"
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_settings_that_the_methods_show_are_settings() -> None:
+    text = (ROOT / "docs/methods/ratio-studies.md").read_text(encoding="utf-8")
+    shown = text.split("```json")[1].split("```")[0]
+    made = CountyConfiguration.model_validate_json(shown)
+    assert made.reporting.standard in made.reporting.standards
+    assert made.reporting.class_types

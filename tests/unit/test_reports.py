@@ -553,6 +553,20 @@ def test_texts_that_a_spreadsheet_would_run_stay_texts(county: Maker, tmp_path: 
     assert openpyxl.load_workbook(path)["Values by property class"]["A2"].data_type == "s"
 
 
+@pytest.mark.parametrize("kind", ["assessment_roll_summary", "sales_ratio_study"])
+def test_what_a_county_writes_stays_text_on_a_page(county: Maker, tmp_path: Path, kind: str) -> None:
+    names = {"residential": "<script>alert(1)</script>", "vacant": '#panic("no") *bold* $x$', "commercial": 'a & b "c"'}
+    bad = PROPERTIES.assign(property_class=PROPERTIES["property_class"].replace(names))
+    _, page, _ = written(county(kind, properties=bad, output_format="html"), tmp_path)
+    _, document, _ = written(county(kind, properties=bad, output_format="pdf"), tmp_path)
+    whole = " ".join(p.extract_text() for p in pypdf.PdfReader(document).pages)
+
+    assert "<script" not in page.read_text()
+    assert "&lt;script&gt;alert(1)" in page.read_text()
+    for name in names.values():
+        assert name.split()[0] in whole
+
+
 def test_a_report_says_its_date_and_its_day_is_the_requests(county: Maker, tmp_path: Path) -> None:
     _, path, _ = written(county("assessment_roll_summary", output_format="html"), tmp_path)
     assert "2026-03-02" in path.read_text()

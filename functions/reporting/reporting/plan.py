@@ -24,6 +24,14 @@ STRATUM_FIELDS: Mapping[Stratum, str] = {
 }
 """The field that each grouping needs; groups of value need none."""
 DEFAULT_MOVERS = 25
+COMPUTED = frozenset(
+    {
+        "sale_price", "sale_date", "assessed_value", "is_valid", "year_built", "living_area_sqft", "last_sale_date",
+        "assessed_land_value", "assessed_improvement_value", "current_assessed_value_total",
+        "prior_assessed_value_total", "lon", "lat",
+    }
+)  # fmt: skip
+"""Standard fields that reports compute with; others are shown as they are."""
 NUMBERS = frozenset({FieldType.REAL, FieldType.INTEGER, FieldType.INTEGER64})
 SERVE: Mapping[FieldType, frozenset[FieldType]] = {
     FieldType.REAL: NUMBERS,
@@ -148,7 +156,7 @@ def _check_types(snapshot: CountySnapshot, kind: Kind) -> None:
     """A standard field that the county so named itself, and nobody mapped, may be text where numbers belong."""
     for table in kind.tables:
         for field in snapshot.layers[table].fields if table in snapshot.layers else ():
-            if field.name in STANDARD_FIELDS[table] and field.type not in SERVE[type_of(field.name)]:
+            if field.name in COMPUTED & set(STANDARD_FIELDS[table]) and field.type not in SERVE[type_of(field.name)]:
                 wanted = type_of(field.name)
                 raise _refuse(
                     "county_id",
