@@ -16,6 +16,8 @@ from terrafusion.errors import FailureReason, JobFailure
 from terrafusion.ratios import SoldUnsold, sold_against_unsold
 from terrafusion.ratios.sample import Floats
 
+FENCE = 4.0
+"""The histogram ends so many interquartile ranges beyond the quartiles: new buildings would flatten all else."""
 SOLD_DAYS = 730
 """Without dates in the request, properties sold within so many days up to the last known sale count as sold."""
 
@@ -122,8 +124,9 @@ def _distribution_table(shares: Floats) -> Table:
 
 
 def _histogram(shares: Floats) -> Figure:
-    low, high = np.percentile(shares, [1, 99])
-    low, high = min(float(low), -0.02), max(float(high), 0.02)
+    least, lower, upper, most = np.percentile(shares, [1, 25, 75, 99])
+    reach = FENCE * (upper - lower)
+    low, high = min(float(max(least, lower - reach)), -0.02), max(float(min(most, upper + reach)), 0.02)
     edges = np.linspace(low, high, 41)
     counts, _ = np.histogram(np.clip(shares, low, high), edges)
     median = float(np.median(shares))
