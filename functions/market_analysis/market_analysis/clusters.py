@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from market_analysis.regression import Codes, Floats
 
-
-WORK_OF_GLOBAL = 200_000_000
+WORK_OF_GLOBAL = 100_000_000
 """Values that global permutations may touch: with many locations fewer permutations say as much."""
-LEAST_PERMUTATIONS = 99
+LEAST_PERMUTATIONS, MOST_PERMUTATIONS = 99, 999
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ def moran(values: Floats, neighbors: Codes, permutations: int, seed: int) -> Glo
     square = float((deviation**2).sum())
     observed = float((deviation * _lag(deviation, neighbors)).sum()) / square
     random = np.random.default_rng(seed)
-    affordable = max(LEAST_PERMUTATIONS, WORK_OF_GLOBAL // neighbors.size)
+    affordable = min(MOST_PERMUTATIONS, max(LEAST_PERMUTATIONS, WORK_OF_GLOBAL // neighbors.size))
     drawn = np.empty(min(permutations, affordable))
     for at in range(drawn.size):
         shuffled = random.permutation(deviation)

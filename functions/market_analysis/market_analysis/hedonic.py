@@ -10,8 +10,8 @@ from market_analysis.analysis_types import GroupBy, Period
 from market_analysis.failures import too_few
 from market_analysis.market import Market, store_rows
 from market_analysis.periods import DAYS_PER_MONTH, Calendar
-from market_analysis.regression import Estimate, Factor, Fit, Floats, least_squares
-from market_analysis.trends import PRICES, by_period
+from market_analysis.regression import Estimate, Factor, Fit, least_squares
+from market_analysis.trends import overall
 
 LOG_PRICE = "ln(price)"
 CHARACTERISTICS: Mapping[str, str] = {
@@ -64,20 +64,17 @@ def choose(market: Market) -> Equation:
     return Equation(used, (*places, *classes))
 
 
-def fit(
-    market: Market, equation: Equation, extra: Mapping[str, str] | None = None, calendar: Calendar | None = None
-) -> Fit:
-    """Fit ln(price) on an equation, on `extra` expressions, and on dummies of the calendar's periods."""
-    numbers = {name: CHARACTERISTICS[name] for name in equation.characteristics} | dict(extra or {})
-    if calendar:
-        numbers["period"] = calendar.index_of("sale_date")
-    read, factors = market.read(numbers | {"y": LOG_PRICE}, [str(one) for one in equation.factors])
-    y = read.pop("y")
-    varied = [_most_frequent_base(factor) for factor in factors.values() if len(factor.levels) > 1]
-    if calendar:
-        periods = read.pop("period").astype(np.int64)
-        varied.append(Factor("period", periods, calendar.labels, int(periods.min())))
-    return _least_squares(market, y, read, varied)
+def fit(market: Market, equation: Equation, calendar: Calendar, order: str | None = None) -> Fit:
+    """Fit ln(price) on an equation and on dummies of the calendar's periods; residuals come in the order given."""
+    numbers = {name: CHARACTERISTICS[name] for name in equation.characteristics}
+    extra = {"y": LOG_PRICE, "period": calendar.index_of("sale_date")}
+    read, factors = market.read(numbers | extra, [str(one) for one in equation.factors], order)
+    y, periods = read.pop("y"), read.pop("period").astype(np.int64)
+    varied = [most_frequent_base(factor) for factor in factors.values() if len(factor.levels) > 1]
+    try:
+        return least_squares(y, read, [*varied, Factor("period", periods, calendar.labels, int(periods.min()))])
+    except ValueError as error:
+        raise too_few(f"The equation has too few sales: {error}.", market.excluded) from error
 
 
 def hedonic_index(market: Market, period: Period, min_sales: int) -> Analysis:
@@ -88,11 +85,10 @@ def hedonic_index(market: Market, period: Period, min_sales: int) -> Analysis:
     """
     equation = choose(market)
     calendar = Calendar(period, market.first, market.last)
-    result = fit(market, equation, calendar=calendar)
+    result = fit(market, equation, calendar)
     effects = result.effects["period"]
-    rows = by_period(market, calendar, PRICES, GroupBy.COUNTY, min_sales)
+    rows = overall(market, period, min_sales)
     for at, row in enumerate(rows):
-        row.pop(str(GroupBy.COUNTY))
         row |= index_figures(float(effects.values[at]), float(effects.errors[at]))
     return Analysis(
         key_finding=index_finding("hedonic", rows, f"{market.count:,} sales, R² {result.r_squared:.3f}"),
@@ -144,7 +140,9 @@ def describe(result: Fit) -> Row:
         "observations": result.observations,
         "parameters": result.parameters,
         "r_squared": figure(result.r_squared, 6),
-        "residual_deviation": figure(float(np.sqrt((result.residuals**2).sum() / (result.observations - result.parameters))), 6),
+        "residual_deviation": figure(
+            float(np.sqrt((result.residuals**2).sum() / (result.observations - result.parameters))), 6
+        ),
         "errors": "HC1",
         "coefficients": {name: _estimate(one) for name, one in result.slopes.items()},
         "factors": {
@@ -172,14 +170,8 @@ def months_since(market: Market) -> str:
     return f"date_diff('day', DATE '{market.first}', sale_date) / {DAYS_PER_MONTH}"
 
 
-def _least_squares(market: Market, y: Floats, columns: Mapping[str, Floats], factors: Sequence[Factor]) -> Fit:
-    try:
-        return least_squares(y, dict(columns), factors)
-    except ValueError as error:
-        raise too_few(f"The equation has too few sales: {error}.", market.excluded) from error
-
-
-def _most_frequent_base(factor: Factor) -> Factor:
+def most_frequent_base(factor: Factor) -> Factor:
+    """A factor with its effects relative to the level that most observations have."""
     return replace(factor, base=int(np.bincount(factor.codes).argmax()))
 
 

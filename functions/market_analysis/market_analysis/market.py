@@ -121,14 +121,19 @@ class Market:
         query = f"SELECT DISTINCT coalesce({quoted(column)}, '{NO_VALUE}') FROM market ORDER BY 1"  # noqa: S608
         return [row[0] for row in self.database.execute(query).fetchall()]
 
+    def number(self) -> None:
+        """Give each sale a `row`, from 0, the same for the same sales."""
+        order = "sale_date, sale_id, property_id, price, lon, lat"
+        self.database.execute(
+            f"CREATE OR REPLACE TABLE market AS SELECT *, row_number() OVER (ORDER BY {order}) - 1 AS row FROM market"  # noqa: S608
+        )
+
     def store(self, name: str, columns: Mapping[str, Sequence[Any] | Floats | Codes]) -> str:
         """Keep columns as a table of DuckDB's; NaN becomes null. Gives the table's name."""
         return store(self.database, name, columns)
 
 
-def store(
-    database: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, Sequence[Any] | Floats | Codes]
-) -> str:
+def store(database: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, Sequence[Any] | Floats | Codes]) -> str:
     """Keep columns as a table; NaN becomes null. Gives the table's name."""
     arrays = {key: _column(values) for key, values in columns.items()}
     kept = ", ".join(

@@ -193,9 +193,7 @@ def _independent(gram: Floats, skip: set[int]) -> Codes:
     return np.array(kept, dtype=np.int64)
 
 
-def _effects(
-    design: _Design, coefficients: Floats, errors: Floats, kept: set[int]
-) -> Iterator[tuple[str, Effects]]:
+def _effects(design: _Design, coefficients: Floats, errors: Floats, kept: set[int]) -> Iterator[tuple[str, Effects]]:
     start = 1 + design.columns.shape[1]
     for factor in design.factors:
         place = slice(start, start + len(factor.levels))

@@ -3,14 +3,14 @@
 from typing import Any
 
 from market_analysis.analysis import Analysis, Row, figure
-from market_analysis.analysis_types import GroupBy, Period
+from market_analysis.analysis_types import Period
 from market_analysis.failures import too_few
 from market_analysis.hedonic import index_figures, index_finding
 from market_analysis.market import Market, store_rows
 from market_analysis.pairs import resales
 from market_analysis.periods import Calendar
 from market_analysis.resales import RepeatSales, repeat_sales
-from market_analysis.trends import PRICES, by_period
+from market_analysis.trends import overall
 
 LEAST_PAIRS = 20
 
@@ -32,7 +32,7 @@ def repeat_sales_index(
         index = repeat_sales(found.pairs, len(calendar))
     except ValueError as error:
         raise too_few(f"The index has too few pairs: {error}; try longer periods.", found.excluded) from error
-    rows = _rows(market, calendar, index, min_sales)
+    rows = _rows(market, period, index, min_sales)
     details: dict[str, Any] = {
         "pairs": len(found.pairs),
         "pairs_excluded": found.excluded,
@@ -54,15 +54,14 @@ def repeat_sales_index(
     )
 
 
-def _rows(market: Market, calendar: Calendar, index: RepeatSales, min_sales: int) -> list[Row]:
+def _rows(market: Market, period: Period, index: RepeatSales, min_sales: int) -> list[Row]:
     ends = dict(
         market.database.execute(
             "SELECT period, count(*) FROM (SELECT unnest([first, second]) AS period FROM pairs) GROUP BY 1"
         ).fetchall()
     )
-    rows = by_period(market, calendar, PRICES, GroupBy.COUNTY, min_sales)
+    rows = overall(market, period, min_sales)
     for at, row in enumerate(rows):
-        row.pop(str(GroupBy.COUNTY))
         row["pair_ends"] = ends.get(at, 0)
         row["thin"] = row["pair_ends"] < min_sales
         row |= index_figures(float(index.case_shiller.levels[at]), float(index.case_shiller.errors[at]))

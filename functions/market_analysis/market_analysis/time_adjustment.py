@@ -17,7 +17,7 @@ from market_analysis.periods import DAYS_PER_MONTH, Calendar
 from market_analysis.ratios import trim_ratios
 from market_analysis.regression import Codes, Factor, Floats, least_squares
 from market_analysis.resales import holding_rate
-from market_analysis.trends import PRICES, by_period
+from market_analysis.trends import overall
 
 METHODS = ("hedonic", "ratio_trend", "paired")
 EVERYTHING = "(all)"
@@ -53,11 +53,9 @@ def time_adjustment(
     `min_sales` observations has no rate of its own and takes that of all.
     """
     target = valuation_date or market.last
-    trends = by_period(market, Calendar(Period.MONTH, market.first, market.last), PRICES, GroupBy.COUNTY, min_sales)
+    trends = overall(market, Period.MONTH, min_sales)
     calendar = Calendar(Period.MONTH, market.first, market.last)
-    pairs = resales(
-        market, calendar, min_holding_days, max_annual_change_percent, group_by, within_periods=True
-    )
+    pairs = resales(market, calendar, min_holding_days, max_annual_change_percent, group_by, within_periods=True)
     methods = {"paired": paired_rates(pairs.pairs.change, pairs.pairs.months, pairs.group, min_sales)}
     notes = []
     if market.has("assessed"):
@@ -71,14 +69,10 @@ def time_adjustment(
         notes.append("No sale has an assessed value: there is no ratio trend.")
     methods["hedonic"] = hedonic_rates(market, group_by, min_sales)
     if not any(EVERYTHING in rates for rates in methods.values()):
-        raise too_few(
-            f"No method has {min_sales} sales over at least {LEAST_SPAN_MONTHS} months.", market.excluded
-        )
+        raise too_few(f"No method has {min_sales} sales over at least {LEAST_SPAN_MONTHS} months.", market.excluded)
     strata = sorted({name for rates in methods.values() for name in rates} - {EVERYTHING})
     rates = [_rate_row(stratum, group_by, methods) for stratum in [EVERYTHING, *strata]]
     factors = list(_factor_rows(market, group_by, [EVERYTHING, *strata], methods, target))
-    for row in trends:
-        row.pop(str(GroupBy.COUNTY))
     return Analysis(
         key_finding=_finding(methods, target, market.first),
         points=market.count,
@@ -183,14 +177,18 @@ def _rate_row(stratum: str, group_by: GroupBy, methods: Mapping[str, Rates]) -> 
     row: Row = {str(group_by): stratum}
     for name in METHODS:
         rate = methods.get(name, {}).get(stratum)
-        row[name] = None if rate is None else {
-            "percent_per_month": figure(100 * np.expm1(rate.value), 5),
-            "log_rate": figure(rate.value, 10),
-            "standard_error": figure(rate.error, 10),
-            "low_percent": figure(100 * np.expm1(rate.value - Z_95 * rate.error), 5),
-            "high_percent": figure(100 * np.expm1(rate.value + Z_95 * rate.error), 5),
-            "observations": rate.observations,
-        }
+        row[name] = (
+            None
+            if rate is None
+            else {
+                "percent_per_month": figure(100 * np.expm1(rate.value), 5),
+                "log_rate": figure(rate.value, 10),
+                "standard_error": figure(rate.error, 10),
+                "low_percent": figure(100 * np.expm1(rate.value - Z_95 * rate.error), 5),
+                "high_percent": figure(100 * np.expm1(rate.value + Z_95 * rate.error), 5),
+                "observations": rate.observations,
+            }
+        )
     return row
 
 

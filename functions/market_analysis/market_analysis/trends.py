@@ -69,6 +69,17 @@ def by_period(market: Market, calendar: Calendar, measured: Measured, group_by: 
     return rows
 
 
+def overall(market: Market, period: Period, min_sales: int) -> list[Row]:
+    """`by_period` of the prices of all sales together."""
+    calendar = Calendar(period, market.first, market.last)
+    return ungrouped(by_period(market, calendar, PRICES, GroupBy.COUNTY, min_sales))
+
+
+def ungrouped(rows: Sequence[Row]) -> list[Row]:
+    """Rows of all sales together, without the group that is none."""
+    return [{name: value for name, value in row.items() if name != str(GroupBy.COUNTY)} for row in rows]
+
+
 def spans(market: Market, measured: Measured, group_by: GroupBy, min_sales: int) -> tuple[str, list[Row]]:
     """Medians of the first and the last twelve months (or halves, of a shorter time) by group, and what they are."""
     days = (market.last - market.first).days + 1
@@ -100,7 +111,7 @@ def spans(market: Market, measured: Measured, group_by: GroupBy, min_sales: int)
 def _trend(market: Market, measured: Measured, period: Period, group_by: GroupBy, min_sales: int) -> Analysis:
     market.require(min_sales, f"The {measured.title}")
     calendar = Calendar(period, market.first, market.last)
-    overall = by_period(market, calendar, measured, GroupBy.COUNTY, min_sales)
+    together = by_period(market, calendar, measured, GroupBy.COUNTY, min_sales)
     grouped = by_period(market, calendar, measured, group_by, min_sales)
     span, [county] = spans(market, measured, GroupBy.COUNTY, min_sales)
     _, changes = spans(market, measured, group_by, min_sales)
@@ -117,7 +128,7 @@ def _trend(market: Market, measured: Measured, period: Period, group_by: GroupBy
     return Analysis(
         key_finding=_finding(measured, span, county, changes, group_by),
         points=market.count,
-        trends=[{name: value for name, value in row.items() if name != str(GroupBy.COUNTY)} for row in overall],
+        trends=ungrouped(together),
         details=details,
         tables={"trend": store_rows(market.database, "trend", grouped)},
         notes=notes,

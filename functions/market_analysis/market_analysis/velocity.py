@@ -9,23 +9,22 @@ from market_analysis.analysis import Analysis, Row, figure
 from market_analysis.analysis_types import GroupBy, Period
 from market_analysis.market import NO_VALUE, Market, Scope, store_rows
 from market_analysis.periods import Calendar
-from market_analysis.trends import PRICES, by_period, group_of
+from market_analysis.trends import group_of, overall
 
 DAYS_PER_YEAR = 365.25
 MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-NO_LISTINGS = "The county keeps no table of listings; months of supply and time on the market cannot be told from sales."
+NO_LISTINGS = (
+    "The county keeps no table of listings; months of supply and time on the market cannot be told from sales."
+)
 
 
 def sales_velocity(market: Market, scope: Scope, period: Period, group_by: GroupBy, min_sales: int) -> Analysis:
     """Sales by period, yearly turnover (sales over properties) by group, and an index of the months of whole years."""
-    calendar = Calendar(period, market.first, market.last)
     stock = _stock(market, scope, group_by)
-    rows = by_period(market, calendar, PRICES, GroupBy.COUNTY, min_sales)
+    rows = overall(market, period, min_sales)
     turnover = _turnover(market, group_by, stock)
     seasons = seasonality(market)
     years = ((market.last - market.first).days + 1) / DAYS_PER_YEAR
-    for row in rows:
-        row.pop(str(GroupBy.COUNTY))
     properties = sum(stock.values()) or None
     yearly = market.count / years
     details: dict[str, Any] = {
@@ -90,7 +89,9 @@ def _stock(market: Market, scope: Scope, group_by: GroupBy) -> dict[str, int]:
     if "properties" not in joining.tables(market.database):
         return {}
     conditions = "".join(f" AND trim({place}::VARCHAR) = ${place}" for place in scope.places)
-    value = "'county'" if group_by is GroupBy.COUNTY else f"coalesce(nullif(trim({group_by}::VARCHAR), ''), '{NO_VALUE}')"
+    value = (
+        "'county'" if group_by is GroupBy.COUNTY else f"coalesce(nullif(trim({group_by}::VARCHAR), ''), '{NO_VALUE}')"
+    )
     query = f"SELECT {value}, count(DISTINCT property_id) FROM properties WHERE true{conditions} GROUP BY 1"  # noqa: S608
     return dict(market.database.execute(query, {str(k): v for k, v in scope.places.items()}).fetchall())
 
