@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard, cast
 
 Position = tuple[float, float]
 MultiPolygon = Sequence[Sequence[Sequence[Position]]]
@@ -141,7 +141,7 @@ def _blobs(table: FeatureTable, boxes: Sequence[Box | None]) -> Iterator[bytes |
         else:
             west, south, east, north = box
             envelope = struct.pack("<4d", west, east, south, north)
-            yield _header(_LITTLE_ENDIAN | _WITH_ENVELOPE) + envelope + _multi_polygon(shape)  # type: ignore[arg-type]
+            yield _header(_LITTLE_ENDIAN | _WITH_ENVELOPE) + envelope + _multi_polygon(_polygons(shape))
 
 
 def _header(flags: int) -> bytes:
@@ -160,16 +160,23 @@ def _multi_polygon(polygons: MultiPolygon) -> bytes:
 
 def _box(shape: Shape | None) -> Box | None:
     """West, south, east, north."""
-    if shape is None or not len(shape):
+    if shape is None:
         return None
-    if isinstance(shape[0], int | float):
-        x, y = shape
-        return (x, y, x, y)  # type: ignore[return-value]
-    corners = [position for rings in shape for ring in rings[:1] for position in ring]  # type: ignore[union-attr]
+    if _is_position(shape):
+        return (shape[0], shape[1], shape[0], shape[1])
+    corners = [position for rings in _polygons(shape) for ring in rings[:1] for position in ring]
     if not corners:
         return None
     xs, ys = [at[0] for at in corners], [at[1] for at in corners]
     return (min(xs), min(ys), max(xs), max(ys))
+
+
+def _is_position(shape: Shape) -> TypeGuard[Position]:
+    return len(shape) > 0 and isinstance(shape[0], int | float)
+
+
+def _polygons(shape: Shape) -> MultiPolygon:
+    return cast("MultiPolygon", shape)
 
 
 def _type(values: Sequence[Any]) -> str:
@@ -222,21 +229,23 @@ CREATE TABLE gpkg_extensions (
     CONSTRAINT ge_tce UNIQUE (table_name, column_name, extension_name));
 """
 
-_ROW = "NEW.{i}, ST_MinX(NEW.{g}), ST_MaxX(NEW.{g}), ST_MinY(NEW.{g}), ST_MaxY(NEW.{g})"
+_PUT = (
+    "INSERT OR REPLACE INTO {index} VALUES "
+    "(NEW.{i}, ST_MinX(NEW.{g}), ST_MaxX(NEW.{g}), ST_MinY(NEW.{g}), ST_MaxY(NEW.{g}))"
+)
+_TAKE = "DELETE FROM {index} WHERE id"
 _THERE = "(NEW.{g} NOTNULL AND NOT ST_IsEmpty(NEW.{g}))"
 _GONE = "(NEW.{g} ISNULL OR ST_IsEmpty(NEW.{g}))"
+_SAME, _MOVED = "OLD.{i} = NEW.{i}", "OLD.{i} != NEW.{i}"
 _TRIGGERS = {
-    "insert": "CREATE TRIGGER {trigger} AFTER INSERT ON {table} WHEN " + _THERE + " BEGIN "
-    "INSERT OR REPLACE INTO {index} VALUES (" + _ROW + "); END",
-    "update1": "CREATE TRIGGER {trigger} AFTER UPDATE OF {g} ON {table} WHEN OLD.{i} = NEW.{i} AND " + _THERE + " "
-    "BEGIN INSERT OR REPLACE INTO {index} VALUES (" + _ROW + "); END",
-    "update2": "CREATE TRIGGER {trigger} AFTER UPDATE OF {g} ON {table} WHEN OLD.{i} = NEW.{i} AND " + _GONE + " "
-    "BEGIN DELETE FROM {index} WHERE id = OLD.{i}; END",
-    "update3": "CREATE TRIGGER {trigger} AFTER UPDATE ON {table} WHEN OLD.{i} != NEW.{i} AND " + _THERE + " "
-    "BEGIN DELETE FROM {index} WHERE id = OLD.{i}; INSERT OR REPLACE INTO {index} VALUES (" + _ROW + "); END",
-    "update4": "CREATE TRIGGER {trigger} AFTER UPDATE ON {table} WHEN OLD.{i} != NEW.{i} AND " + _GONE + " "
-    "BEGIN DELETE FROM {index} WHERE id IN (OLD.{i}, NEW.{i}); END",
-    "delete": "CREATE TRIGGER {trigger} AFTER DELETE ON {table} WHEN OLD.{g} NOT NULL BEGIN "
-    "DELETE FROM {index} WHERE id = OLD.{i}; END",
+    name: f"CREATE TRIGGER {{trigger}} AFTER {event} ON {{table}} WHEN {condition} BEGIN {action}; END"
+    for name, event, condition, action in (
+        ("insert", "INSERT", _THERE, _PUT),
+        ("update1", "UPDATE OF {g}", f"{_SAME} AND {_THERE}", _PUT),
+        ("update2", "UPDATE OF {g}", f"{_SAME} AND {_GONE}", f"{_TAKE} = OLD.{{i}}"),
+        ("update3", "UPDATE", f"{_MOVED} AND {_THERE}", f"{_TAKE} = OLD.{{i}}; {_PUT}"),
+        ("update4", "UPDATE", f"{_MOVED} AND {_GONE}", f"{_TAKE} IN (OLD.{{i}}, NEW.{{i}})"),
+        ("delete", "DELETE", "OLD.{g} NOT NULL", f"{_TAKE} = OLD.{{i}}"),
+    )
 }
 """Of the standard's annex F.3, in the form that its version 1.2 gave them."""

@@ -7,8 +7,8 @@ from pathlib import Path
 import geopandas
 import pytest
 
-from tests.conftest import ogrinfo
 from terrafusion.geopackage import FeatureTable, GeometryKind, write
+from tests.conftest import ogrinfo
 
 SQUARE = [
     [(0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (0.0, 2.0), (0.0, 0.0)],

@@ -37,12 +37,12 @@ def profiles(market: Market, scope: Scope, area_by: GroupBy, min_sales: int) -> 
 
 _STOCK = {
     "properties": "count(*)",
-    "median_living_area": "median(TRY_CAST(living_area_sqft AS DOUBLE)) FILTER (TRY_CAST(living_area_sqft AS DOUBLE) > 0)",
-    "median_land_area": "median(TRY_CAST(land_area_sqft AS DOUBLE)) FILTER (TRY_CAST(land_area_sqft AS DOUBLE) > 0)",
-    "median_year_built": "median(TRY_CAST(year_built AS DOUBLE)) FILTER (TRY_CAST(year_built AS DOUBLE) > 1600)",
-    "assessed_total": "sum(TRY_CAST(current_assessed_value_total AS DOUBLE))",
-    "lon": "avg(TRY_CAST(lon AS DOUBLE))",
-    "lat": "avg(TRY_CAST(lat AS DOUBLE))",
+    "median_living_area": "median(living_area_sqft) FILTER (living_area_sqft > 0)",
+    "median_land_area": "median(land_area_sqft) FILTER (land_area_sqft > 0)",
+    "median_year_built": "median(year_built) FILTER (year_built > 1600)",
+    "assessed_total": "sum(current_assessed_value_total)",
+    "lon": "avg(lon)",
+    "lat": "avg(lat)",
 }
 _SALES = {
     "sales": "count(*)",

@@ -40,8 +40,8 @@ def comparable_market_area(
     """Rank areas by their distance from a given one.
 
     Each figure's difference is divided by its standard deviation over all areas (miles by how far areas lie from their
-    middle); the distance is the root of the weighted sum of squares. Trends are first drawn to their mean by as much as their error asks (empirical Bayes), so
-    that a thin area is not thought strange for its noise.
+    middle); the distance is the root of the weighted sum of squares. Trends are first drawn to their mean by as much
+    as their error asks (empirical Bayes), so that a thin area is not thought strange for its noise.
     """
     rows = profiles(market, scope, area_by, min_sales)
     usable = [row for row in rows if not row["thin"] and row["lon"] is not None and row["median_price"]]

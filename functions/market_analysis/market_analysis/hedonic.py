@@ -89,7 +89,7 @@ def hedonic_index(market: Market, period: Period, min_sales: int) -> Analysis:
     effects = result.effects["period"]
     rows = overall(market, period, min_sales)
     for at, row in enumerate(rows):
-        row |= index_figures(float(effects.values[at]), float(effects.errors[at]))
+        row.update(index_figures(float(effects.values[at]), float(effects.errors[at])))
     return Analysis(
         key_finding=index_finding("hedonic", rows, f"{market.count:,} sales, R² {result.r_squared:.3f}"),
         points=market.count,

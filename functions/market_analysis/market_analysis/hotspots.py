@@ -73,25 +73,25 @@ def hotspots(
     if float(np.ptp(where.values)) <= 1e-12 * max(1.0, float(np.abs(where.values).max())):
         raise no_data(f"Every {measure} is the same: nothing can cluster.")
     near = nearest(on_plane(where.lon, where.lat), neighbors)
-    overall = moran(where.values, near, permutations, seed)
+    everywhere = moran(where.values, near, permutations, seed)
     local = local_clusters(where.values, near, permutations, seed)
     significant = false_discoveries(local.p_value, significance)
     columns = _columns(where, local, significant)
     counts = {str(one): columns["spot"].count(str(one)) for one in (Spot.HOT, Spot.COLD)}
     clusters = {str(one): columns["cluster"].count(str(one)) for one in Cluster}
     return Analysis(
-        key_finding=_finding(measure, unit, overall, counts, where.values.size, neighbors, significance),
+        key_finding=_finding(measure, unit, everywhere, counts, where.values.size, neighbors, significance),
         points=where.values.size,
         trends=trends,
         details={
             "measure": str(measure),
             "unit": str(unit),
             "global_moran": {
-                "value": figure(overall.value, 10),
-                "expected": figure(overall.expected, 10),
-                "z": figure(overall.z, 6),
-                "p_value": figure(overall.p_value, 6),
-                "permutations": overall.permutations,
+                "value": figure(everywhere.value, 10),
+                "expected": figure(everywhere.expected, 10),
+                "z": figure(everywhere.z, 6),
+                "p_value": figure(everywhere.p_value, 6),
+                "permutations": everywhere.permutations,
             },
             "local": {"hot": counts["hot"], "cold": counts["cold"], "clusters": clusters, "permutations": permutations},
             "false_discovery_rate": significance,

@@ -186,7 +186,8 @@ def _similar(market: Market, subject: Subject, middle: float, radius_miles: floa
         market.notes.append("Without an area and a location of the property there are no similar sales nearby.")
         return []
     rows = market.database.execute(
-        f"""SELECT sale_id, property_id, sale_date, price, {area}, lon, lat, residual FROM market JOIN residuals USING (row)
+        f"""SELECT sale_id, property_id, sale_date, price, {area}, lon, lat, residual
+        FROM market JOIN residuals USING (row)
         WHERE {area} > 0 AND lon IS NOT NULL AND lat IS NOT NULL AND property_id IS DISTINCT FROM $id""",  # noqa: S608
         {"id": subject.property_id},
     ).fetchall()

@@ -44,7 +44,7 @@ def resales(
         "changed: built after the first sale": "coalesce(year_built > year(first_date), false)",
         "changed: living area": f"coalesce(abs(living / first_living - 1) > {LIVING_AREA_CHANGED}, false)",
         "changed: property class": "coalesce(property_class <> first_class, false)",
-        f"price changed by a factor beyond {max_annual_change_percent:g} % a year": f"abs(change) > {limit} * days / 365.25",
+        f"price changed beyond {max_annual_change_percent:g} % a year": f"abs(change) > {limit} * days / 365.25",
     }
     if not within_periods:
         reasons["both sales in one period"] = "first = second"

@@ -64,7 +64,7 @@ def _rows(market: Market, period: Period, index: RepeatSales, min_sales: int) ->
     for at, row in enumerate(rows):
         row["pair_ends"] = ends.get(at, 0)
         row["thin"] = row["pair_ends"] < min_sales
-        row |= index_figures(float(index.case_shiller.levels[at]), float(index.case_shiller.errors[at]))
+        row.update(index_figures(float(index.case_shiller.levels[at]), float(index.case_shiller.errors[at])))
         equal = index_figures(float(index.bmn.levels[at]), float(index.bmn.errors[at]))
-        row |= {f"bmn_{name}": value for name, value in equal.items()}
+        row.update({f"bmn_{name}": value for name, value in equal.items()})
     return rows

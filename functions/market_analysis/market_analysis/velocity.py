@@ -14,7 +14,8 @@ from market_analysis.trends import group_of, overall
 DAYS_PER_YEAR = 365.25
 MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 NO_LISTINGS = (
-    "The county keeps no table of listings; months of supply and time on the market cannot be told from sales."
+    "Months of supply and time on the market need listings, which the county's snapshot does not hold; sales alone "
+    "cannot tell them."
 )
 
 
