@@ -154,9 +154,8 @@ def store_rows(database: duckdb.DuckDBPyConnection, name: str, rows: Sequence[Ma
 
 
 def _floats(values: Any) -> Floats:
-    if isinstance(values, np.ma.MaskedArray):
-        return np.asarray(values.astype(np.float64).filled(np.nan))
-    return np.asarray(values, dtype=np.float64)
+    filled = np.ma.filled(np.ma.asarray(values, dtype=np.float64), np.nan)  # type: ignore[no-untyped-call]
+    return np.asarray(filled, dtype=np.float64)
 
 
 def _column(values: Any) -> Any:
@@ -201,7 +200,7 @@ def _narrow(
     relation = joined.relation if places else "sales s"
     rows = database.execute(f"SELECT CASE {judged} ELSE -1 END, count(*) FROM {relation} GROUP BY 1", given)  # noqa: S608
     counts: dict[int, int] = dict(rows.fetchall())
-    columns = [f"{sql} AS {quoted(name)}" for name, sql in (joined.places | joined.numbers).items()]
+    columns = [f"{sql} AS {quoted(name)}" for name, sql in {**joined.places, **joined.numbers}.items()]
     kept = " AND ".join(f"NOT coalesce({condition}, true)" for condition in reasons.values())
     database.execute(
         f"""CREATE OR REPLACE TABLE market AS

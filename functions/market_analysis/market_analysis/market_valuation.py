@@ -152,8 +152,9 @@ def _characteristic(subject: Subject, name: str, target: date) -> float | None:
 def _effect(market: Market, fitted: Fit, factor: Factor, wanted: str | None) -> float:
     """A place's effect; where there were no sales, the mean over sales."""
     effects = fitted.effects[factor.name]
-    if wanted in factor.levels and np.isfinite(effects.values[list(factor.levels).index(wanted)]):
-        return float(effects.values[list(factor.levels).index(wanted)])
+    known_effects = dict(zip(factor.levels, effects.values.tolist(), strict=True))
+    if wanted is not None and np.isfinite(known_effects.get(wanted, np.nan)):
+        return float(known_effects[wanted])
     if wanted is not None:
         known = joining.known_values(market.database, GroupBy(factor.name))
         if wanted not in known:
@@ -167,7 +168,7 @@ def _local(fitted: Fit, factors: list[Factor], subject: Subject) -> tuple[Floats
     """Residuals of the sales of the subject's neighborhood, or of all."""
     for factor in factors:
         wanted = subject.places.get(GroupBy(factor.name))
-        if factor.name in (GroupBy.NEIGHBORHOOD, GroupBy.ZIP_CODE) and wanted in factor.levels:
+        if factor.name != GroupBy.PROPERTY_CLASS and wanted is not None and wanted in factor.levels:
             own = fitted.residuals[factor.codes == list(factor.levels).index(wanted)]
             if own.size >= LEAST_LOCAL:
                 return own, f"{own.size} sales of {factor.name} {wanted}"

@@ -1,6 +1,6 @@
 """Where areas lie: the county's own polygons when it has a layer of them, else hulls around what lies there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -9,11 +9,31 @@ from market_analysis.analysis import Row
 from market_analysis.analysis_types import GroupBy
 from market_analysis.market import Market
 from market_analysis.shapes import Geometry, MapLayer, MultiPolygon, hull
+from market_analysis.unprojection import unprojection
+from terrafusion.flatgeobuf import FlatGeobuf
 
 Outlines = Mapping[str, MultiPolygon]
 """Polygons in degrees (EPSG:4326) by the area's code."""
 
-HULL_NOTE = "The county has no layer of {area}s; polygons are convex hulls around {what}, which may overlap."
+HULL_NOTE = "The county has no usable layer of {area}s; polygons are convex hulls of {what}, which may overlap."
+
+
+CODE = "neighborhood"
+"""The column of a county's layer of neighborhoods that has the code its properties carry."""
+
+
+def read_outlines(read: Callable[[int, int], bytes], wkt: str) -> Outlines | None:
+    """The polygons of a FlatGeobuf layer in the CRS of `wkt`; None when it has no codes or cannot be unprojected."""
+    to_degrees, layer = unprojection(wkt), FlatGeobuf(read)
+    if to_degrees is None or CODE not in {column.name for column in layer.header.columns}:
+        return None
+    return {
+        str(feature.properties[CODE]): [
+            [[to_degrees(x, y) for x, y in ring] for ring in polygon] for polygon in feature.geometry.polygons
+        ]
+        for feature in layer.features()
+        if feature.geometry is not None and feature.properties[CODE] is not None
+    }
 
 
 def outlined(

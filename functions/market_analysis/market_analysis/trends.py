@@ -172,6 +172,7 @@ def _row(calendar: Calendar, at: int, group: str, cell: Cell | None, measured: M
     row: Row = {
         str(group_by): group,
         "period": calendar.label(at),
+        "period_start": calendar.start(at).isoformat(),
         "average_price": figure(mean_price),
         "median_price": figure(median_price),
         "sales_volume": volume,
