@@ -16,18 +16,20 @@ from terrafusion.charts import (
     Bars,
     Chart,
     Intervals,
-    Label,
     Line,
+    Look,
     Mark,
     Panel,
     Points,
     Rule,
     Scale,
+    Shape,
     Span,
     Unit,
 )
 
 DAYS = {Period.MONTH: 30.4, Period.QUARTER: 91.3, Period.YEAR: 365.25}
+VOLUME = Look("#6B7684", "", Shape.SQUARE)
 MOST_LINES = 6
 MOST_ROWS = 24
 METHOD_NAMES = {"hedonic": "Hedonic", "ratio_trend": "Ratio trend", "paired": "Paired sales"}
@@ -142,13 +144,19 @@ def _index(analysis: Analysis, period: Period, caption: Caption) -> Iterator[tup
 
 
 def _rates(analysis: Analysis, _period: Period, caption: Caption) -> Iterator[tuple[str, Chart]]:
+    """All methods for everything, the first that there is for each stratum."""
     name = analysis.details["group_by"]
-    rows = [row for row in analysis.details["rates"] if any(row[method] for method in METHODS)]
-    most = sorted(rows[1:], key=lambda row: -max((row[m] or {"observations": 0})["observations"] for m in METHODS))
-    kept = {row[name] for row in most[: MOST_ROWS - 1]} | {rows[0][name]}
-    shown = [row for row in rows if row[name] in kept]
-    marks = [one for method in METHODS if (one := _intervals(shown, name, method))]
-    left = len(rows) - len(kept)
+    together, *strata = analysis.details["rates"]
+    methods = [method for method in METHODS if together[method]] or list(METHODS)
+    own = [row for row in strata if row[methods[0]]]
+    shown = sorted(own, key=lambda row: -row[methods[0]]["observations"])[:MOST_ROWS]
+    shown.sort(key=lambda row: -row[methods[0]]["percent_per_month"])
+    marks = [_intervals([f"All, {METHOD_NAMES[one].lower()}"], [together[one]], METHOD_NAMES[one]) for one in methods]
+    if shown:
+        rates = [row[methods[0]] for row in shown]
+        marks.append(_intervals([str(row[name]) for row in shown], rates, METHOD_NAMES[methods[0]]))
+    what = f"{name.replace('_', ' ').capitalize()}: {METHOD_NAMES[methods[0]].lower()}"
+    more = f", the {len(shown)} with the most sales" if len(own) > len(shown) else ""
     yield (
         "chart",
         Chart(
@@ -156,23 +164,21 @@ def _rates(analysis: Analysis, _period: Period, caption: Caption) -> Iterator[tu
             [*marks, Rule(0.0, upright=True)],
             x=Axis("Change a month", unit=Unit.PERCENT),
             y=Axis(scale=Scale.CATEGORY),
-            subtitle="By stratum and method, with 95 % intervals"
-            + (f"; {left} strata with fewer sales are in the data" if left else ""),
+            subtitle=f"With 95 % intervals. {what}{more}" if shown else "With 95 % intervals",
             note=caption.note,
             description=analysis.key_finding,
-            height=180 + 26.0 * len(kept),
+            legend=False,
+            height=170 + 19.0 * (len(methods) + len(shown)),
         ),
     )
 
 
-def _intervals(rows: Sequence[Row], name: str, method: str) -> Intervals | None:
-    """A method's rates with their intervals."""
-    known = [row for row in rows if row[method]]
+def _intervals(places: Sequence[str], rates: Sequence[Row], name: str) -> Intervals:
+    """Rates with their intervals."""
     value, low, high = (
-        [row[method][key] / 100 for row in known] for key in ("percent_per_month", "low_percent", "high_percent")
+        [rate[key] / 100 for rate in rates] for key in ("percent_per_month", "low_percent", "high_percent")
     )
-    places = [str(row[name]) for row in known]
-    return Intervals(METHOD_NAMES[method], places, value, low, high, horizontal=True) if known else None
+    return Intervals(name, places, value, low, high, horizontal=True)
 
 
 def _alike(analysis: Analysis, _period: Period, caption: Caption) -> Iterator[tuple[str, Chart]]:
@@ -214,7 +220,6 @@ def _value(analysis: Analysis, _period: Period, caption: Caption) -> Iterator[tu
                 Points("Similar sale, adjusted", days, [row["adjusted_price"] for row in sales], radius=4, opacity=0.9),
                 Points("Similar sale, as sold", days, [row["sale_price"] for row in sales], radius=4, opacity=0.9),
                 Rule(details["market_value"], f"Value ${details['market_value']:,.0f}"),
-                Label(at, details["market_value"], ""),
             ],
             x=Axis("Day of sale", scale=Scale.TIME),
             y=Axis("Price", unit=Unit.MONEY),
@@ -258,7 +263,7 @@ def _nothing(_analysis: Analysis, _period: Period, _caption: Caption) -> Iterato
 
 def _volumes(rows: Sequence[Row], period: Period) -> Panel:
     days = [_middle(row, period) for row in rows]
-    bars = Bars("", days, [float(row["sales_volume"]) for row in rows], width=DAYS[period] * 0.8)
+    bars = Bars("Sales", days, [float(row["sales_volume"]) for row in rows], width=DAYS[period] * 0.8, look=VOLUME)
     return Panel(Axis("Sales", include=(0,), ticks=3), [bars], share=0.24)
 
 

@@ -88,21 +88,22 @@ def _areas(kind: AnalysisType, analysis: Analysis, layer: MapLayer, caption: Cap
     summary = kind is AnalysisType.NEIGHBORHOOD_SUMMARY
     member = "median_price" if summary else "dissimilarity"
     title = "Median price" if summary else "Dissimilarity"
+    thin = layer.columns.get("thin", [False] * len(layer.shapes))
     rows = [
-        (shape, layer.columns[member][at], next(iter(layer.columns.values()))[at])
+        (shape, None if thin[at] else layer.columns[member][at], next(iter(layer.columns.values()))[at])
         for at, shape in enumerate(layer.shapes)
         if shape is not None
     ]
+    values: list[Any] = [value for _, value, _ in rows]
     if not rows:
         return None
-    values: list[Any] = [value for _, value, _ in rows]
     breaks = _breaks([value for value in values if value is not None], money=summary)
     shapes = cast("list[MultiPolygon]", [shape for shape, _, _ in rows])
     unit = charts.Unit.MONEY if summary else charts.Unit.NUMBER
     return MapDrawing(
         f"{title} by {layer.name.removesuffix('s').replace('_', ' ')}, {caption.county}",
         [Areas(title, shapes, values, Graduated(breaks, unit), labels=[str(label) for _, _, label in rows])],
-        subtitle="White: fewer sales than asked for" if None in values else "",
+        subtitle="Areas with few sales have no value" if None in values else "",
         note=caption.note,
         description=analysis.key_finding,
     )

@@ -154,7 +154,7 @@ def store_rows(database: duckdb.DuckDBPyConnection, name: str, rows: Sequence[Ma
 
 
 def _floats(values: Any) -> Floats:
-    filled = np.ma.filled(np.ma.asarray(values, dtype=np.float64), np.nan)  # type: ignore[no-untyped-call]
+    filled = np.ma.filled(np.ma.asarray(values, dtype=np.float64), np.nan)
     return np.asarray(filled, dtype=np.float64)
 
 
@@ -200,7 +200,8 @@ def _narrow(
     relation = joined.relation if places else "sales s"
     rows = database.execute(f"SELECT CASE {judged} ELSE -1 END, count(*) FROM {relation} GROUP BY 1", given)  # noqa: S608
     counts: dict[int, int] = dict(rows.fetchall())
-    columns = [f"{sql} AS {quoted(name)}" for name, sql in {**joined.places, **joined.numbers}.items()]
+    named: dict[str, str] = {str(place): sql for place, sql in joined.places.items()} | dict(joined.numbers)
+    columns = [f"{sql} AS {quoted(name)}" for name, sql in named.items()]
     kept = " AND ".join(f"NOT coalesce({condition}, true)" for condition in reasons.values())
     database.execute(
         f"""CREATE OR REPLACE TABLE market AS
