@@ -13,6 +13,7 @@ from market_analysis.regression import Codes, Floats
 WORK_OF_GLOBAL = 100_000_000
 """Values that global permutations may touch: with many locations fewer permutations say as much."""
 LEAST_PERMUTATIONS, MOST_PERMUTATIONS = 99, 999
+BLOCK = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,8 @@ def _draws(size: int, count: int, permutations: int, seed: int) -> Codes:
     """Rows of distinct indices below `size`, in random order."""
     random = np.random.default_rng(seed)
     if size < 50 * count:
-        return np.argsort(random.random((permutations, size)), axis=1)[:, :count]
+        blocks = [min(BLOCK, permutations - start) for start in range(0, permutations, BLOCK)]
+        return np.concatenate([np.argsort(random.random((rows, size)), axis=1)[:, :count] for rows in blocks])
     rows = random.integers(0, size, (permutations, count))
     while True:
         ordered = np.sort(rows, axis=1)

@@ -59,7 +59,7 @@ class AnalysisParameters(_Model):
     measure: Measure | None = None
     unit: Unit | None = None
     neighbors: int | None = Field(default=None, ge=1, le=50)
-    permutations: int | None = Field(default=None, ge=99, le=9_999)
+    permutations: int | None = Field(default=None, ge=99, le=99_999)
     seed: int | None = Field(default=None, ge=0, le=2**31 - 1)
     significance: float | None = Field(default=None, ge=0.001, le=0.2)
 

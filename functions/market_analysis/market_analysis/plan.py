@@ -49,7 +49,7 @@ OWN: Mapping[AnalysisType, Mapping[str, Any]] = {
         "measure": Measure.RATIO,
         "unit": Unit.SALE,
         "neighbors": 8,
-        "permutations": 9_999,
+        "permutations": 99_999,
         "seed": 2927,
         "significance": 0.05,
     },
