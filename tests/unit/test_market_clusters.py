@@ -65,10 +65,10 @@ def test_statistics_are_those_of_pysal(seed: int) -> None:
     values = 50 + points[:, 0] + np.random.default_rng(seed).normal(0, 1, 700)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        weights = libpysal.weights.W({at: row for at, row in enumerate(near.tolist())}, silence_warnings=True)
+        weights = libpysal.weights.W(dict(enumerate(near.tolist())), silence_warnings=True)
         # binary weights: with row-standardized ones PySAL takes the sum of weights for the number of neighbors
         star = esda.G_Local(values, weights, star=True, transform="B", permutations=0)
-        weights = libpysal.weights.W({at: row for at, row in enumerate(near.tolist())}, silence_warnings=True)
+        weights = libpysal.weights.W(dict(enumerate(near.tolist())), silence_warnings=True)
         weights.transform = "r"
         everywhere = esda.Moran(values, weights, permutations=0)
         places = esda.Moran_Local(values, weights, permutations=999, seed=1)

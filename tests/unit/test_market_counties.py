@@ -1,4 +1,4 @@
-"""What is measured in the real county, beside an independent computation, and in the generated one, beside the truth."""
+"""What is measured in a real county, beside independent figures, and in the generated one, beside the truth."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -60,7 +60,7 @@ def test_moran_of_the_ratios_of_lucas_county(lucas: tuple[pd.DataFrame, dict[str
     kept = without_outliers(frame).reset_index(drop=True)
     middle = np.radians((kept.lat.min() + kept.lat.max()) / 2)
     points = np.radians(np.column_stack([kept.lon * np.cos(middle), kept.lat])) * EARTH
-    distance, found = cKDTree(points).query(points, 9)
+    _, found = cKDTree(points).query(points, 9)
     rows = [[one for one in row if one != at][:8] for at, row in enumerate(found.tolist())]
     weights = libpysal.weights.W(dict(enumerate(rows)), silence_warnings=True)
     weights.transform = "r"
@@ -203,7 +203,8 @@ def test_paired_sales_see_the_drift_less_what_age_takes(
 def test_a_property_is_valued_near_what_the_model_says(sample: dict[str, Path], without_noise: dict[str, Path]) -> None:
     with duckdb.connect() as database:
         [(identifier, exact)] = database.execute(
-            f"""SELECT property_id, sale_price FROM '{without_noise["sales"]}' JOIN '{sample["properties"]}' USING (property_id)
+            f"""SELECT property_id, sale_price
+            FROM '{without_noise["sales"]}' JOIN '{sample["properties"]}' USING (property_id)
             WHERE is_valid AND property_class = 'residential' AND sale_date BETWEEN '2025-12-01' AND '2025-12-31'
             ORDER BY sale_id LIMIT 1"""
         ).fetchall()
