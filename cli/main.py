@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from cli import cloud, counties, exports, jobs
+from cli import analyses, cloud, counties, exports, jobs
 from cli.audit import audit
 from cli.demo import demo
 from cli.failures import CommandFailure
@@ -25,6 +25,7 @@ for command in (
     counties.counties,
     counties.token,
     exports.export,
+    analyses.analyze,
     jobs.jobs,
     jobs.status,
     jobs.results,

@@ -12,7 +12,7 @@ from market_analysis.periods import Calendar
 from market_analysis.resales import RepeatSales, repeat_sales
 from market_analysis.trends import overall
 
-LEAST_PAIRS = 20
+LEAST_PAIRS = 10
 
 
 def repeat_sales_index(
