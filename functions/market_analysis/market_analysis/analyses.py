@@ -6,7 +6,6 @@ from typing import TypeVar
 
 import duckdb
 
-from market_analysis import market_valuation
 from market_analysis.analysis import Analysis
 from market_analysis.analysis_types import AnalysisType, GroupBy
 from market_analysis.comparable_areas import comparable_market_area
@@ -14,12 +13,13 @@ from market_analysis.hedonic import hedonic_index
 from market_analysis.hotspots import hotspots
 from market_analysis.joining import NUMBERS, PLACES
 from market_analysis.market import Market, Scope
-from market_analysis.market_valuation import Subject
+from market_analysis.market_valuation import market_valuation
 from market_analysis.models import AnalysisParameters, SubjectProperty
 from market_analysis.neighborhoods import neighborhood_summary
 from market_analysis.outlines import Outlines
 from market_analysis.plan import AnalysisPlan
 from market_analysis.repeat_sales import repeat_sales_index
+from market_analysis.subjects import Subject, find
 from market_analysis.time_adjustment import time_adjustment
 from market_analysis.trends import price_per_sqft, price_trend
 from market_analysis.velocity import sales_velocity
@@ -127,11 +127,11 @@ def _comparable_areas(question: Question) -> tuple[Market, Analysis]:
 def _valuation(question: Question) -> tuple[Market, Analysis]:
     asked = question.parameters
     if asked.property_id is not None:
-        subject = market_valuation.find(question.database, asked.property_id)
+        subject = find(question.database, asked.property_id)
     else:
         subject = _described(of(asked.subject))
     market = _market_of(question, subject)
-    return market, market_valuation.market_valuation(
+    return market, market_valuation(
         market,
         subject,
         asked.valuation_date,

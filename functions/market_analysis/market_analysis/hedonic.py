@@ -8,9 +8,9 @@ import numpy as np
 from market_analysis.analysis import Analysis, Row, figure, percent_change, rise
 from market_analysis.analysis_types import GroupBy, Period
 from market_analysis.failures import too_few
-from market_analysis.market import Market, store_rows
+from market_analysis.market import ROW, Market, store_rows
 from market_analysis.periods import DAYS_PER_MONTH, Calendar
-from market_analysis.regression import Estimate, Factor, Fit, least_squares
+from market_analysis.regression import Estimate, Factor, Fit, Floats, least_squares
 from market_analysis.trends import overall
 
 LOG_PRICE = "ln(price)"
@@ -64,15 +64,16 @@ def choose(market: Market) -> Equation:
     return Equation(used, (*places, *classes))
 
 
-def fit(market: Market, equation: Equation, calendar: Calendar, order: str | None = None) -> Fit:
-    """Fit ln(price) on an equation and on dummies of the calendar's periods; residuals come in the order given."""
+def fit(market: Market, equation: Equation, calendar: Calendar) -> tuple[Fit, Floats]:
+    """Fit ln(price) on an equation and on dummies of the calendar's periods; gives the rows of its residuals too."""
     numbers = {name: CHARACTERISTICS[name] for name in equation.characteristics}
-    extra = {"y": LOG_PRICE, "period": calendar.index_of("sale_date")}
-    read, factors = market.read(numbers | extra, [str(one) for one in equation.factors], order)
-    y, periods = read.pop("y"), read.pop("period").astype(np.int64)
+    extra = {"y": LOG_PRICE, "period": calendar.index_of("sale_date"), "row": ROW}
+    read, factors = market.read(numbers | extra, [str(one) for one in equation.factors])
+    y, rows, periods = read.pop("y"), read.pop("row"), read.pop("period").astype(np.int64)
     varied = [most_frequent_base(factor) for factor in factors.values() if len(factor.levels) > 1]
     try:
-        return least_squares(y, read, [*varied, Factor("period", periods, calendar.labels, int(periods.min()))])
+        when = Factor("period", periods, calendar.labels, int(periods.min()))
+        return least_squares(y, read, [*varied, when]), rows
     except ValueError as error:
         raise too_few(f"The equation has too few sales: {error}.", market.excluded) from error
 
@@ -85,7 +86,7 @@ def hedonic_index(market: Market, period: Period, min_sales: int) -> Analysis:
     """
     equation = choose(market)
     calendar = Calendar(period, market.first, market.last)
-    result = fit(market, equation, calendar)
+    result, _ = fit(market, equation, calendar)
     effects = result.effects["period"]
     rows = overall(market, period, min_sales)
     for at, row in enumerate(rows):

@@ -11,7 +11,7 @@ from market_analysis.analysis import Analysis, figure, plural
 from market_analysis.analysis_types import Measure, Period, Unit
 from market_analysis.clusters import GlobalMoran, LocalClusters, false_discoveries, local_clusters, moran
 from market_analysis.failures import no_data, too_few
-from market_analysis.market import Market
+from market_analysis.market import ROW, Market
 from market_analysis.neighbors import nearest, on_plane
 from market_analysis.periods import Calendar
 from market_analysis.ratios import trim_ratios
@@ -121,12 +121,10 @@ def _measure(market: Market, measure: Measure) -> str:
         trim_ratios(market)
         return "assessed / price"
     equation = hedonic.choose(market)
-    market.number()
-    calendar = Calendar(Period.QUARTER, market.first, market.last)
-    residuals = hedonic.fit(market, equation, calendar, order="row").residuals
-    market.store("residuals", {"row": np.arange(residuals.size), "residual": residuals})
+    fitted, rows = hedonic.fit(market, equation, Calendar(Period.QUARTER, market.first, market.last))
+    market.store("residuals", {"of_row": rows.astype(np.int64), "residual": fitted.residuals})
     market.database.execute(
-        "CREATE OR REPLACE TABLE market AS SELECT * EXCLUDE (row) FROM market JOIN residuals USING (row)"
+        f"CREATE OR REPLACE TABLE market AS SELECT * EXCLUDE (of_row) FROM market JOIN residuals ON {ROW} = of_row"  # noqa: S608
     )
     return "residual"
 

@@ -15,6 +15,8 @@ from market_analysis.periods import years_before
 from market_analysis.regression import Codes, Factor, Floats
 from terrafusion.tables import quoted
 
+ROW = "market.rowid"
+"""SQL for the number by which DuckDB knows a row of `market`, until the table is changed."""
 NO_VALUE = "(none)"
 """What sales without a zip code, neighborhood or class are told apart by."""
 
@@ -95,11 +97,12 @@ class Market:
         return bool(joining.count(self.database, f"SELECT count({quoted(column)}) FROM market"))  # noqa: S608
 
     def read(
-        self, columns: Mapping[str, str], texts: Sequence[str] = (), order: str | None = None
+        self, columns: Mapping[str, str], texts: Sequence[str] = ()
     ) -> tuple[dict[str, Floats], dict[str, Factor]]:
         """Expressions over `market` as float arrays (null is NaN), and text columns as factors, in the same order.
 
-        Levels of a factor are sorted; a missing text is the level `NO_VALUE`.
+        Which order that is, is DuckDB's to choose; ask for `ROW` to find the sales again. Levels of a factor are
+        sorted; a missing text is the level `NO_VALUE`.
         """
         levels = {name: self._levels(name) for name in texts}
         joins, selected = [], [f"({expression})::DOUBLE AS {quoted(name)}" for name, expression in columns.items()]
@@ -107,8 +110,7 @@ class Market:
             table = store(self.database, f"levels_{name}", {"value": values, "code": list(range(len(values)))})
             joins.append(f"LEFT JOIN {table} ON coalesce({quoted(name)}, '{NO_VALUE}') = {table}.value")
             selected.append(f"{table}.code AS {quoted(f'code of {name}')}")
-        order_by = f"ORDER BY {order}" if order else ""
-        query = f"SELECT {', '.join(selected)} FROM market {' '.join(joins)} {order_by}"  # noqa: S608
+        query = f"SELECT {', '.join(selected)} FROM market {' '.join(joins)}"  # noqa: S608
         found = self.database.execute(query).fetchnumpy()
         numbers = {name: _floats(found[name]) for name in columns}
         factors = {
@@ -120,13 +122,6 @@ class Market:
     def _levels(self, column: str) -> list[str]:
         query = f"SELECT DISTINCT coalesce({quoted(column)}, '{NO_VALUE}') FROM market ORDER BY 1"  # noqa: S608
         return [row[0] for row in self.database.execute(query).fetchall()]
-
-    def number(self) -> None:
-        """Give each sale a `row`, from 0, the same for the same sales."""
-        order = "sale_date, sale_id, property_id, price, lon, lat"
-        self.database.execute(
-            f"CREATE OR REPLACE TABLE market AS SELECT *, row_number() OVER (ORDER BY {order}) - 1 AS row FROM market"  # noqa: S608
-        )
 
     def store(self, name: str, columns: Mapping[str, Sequence[Any] | Floats | Codes]) -> str:
         """Keep columns as a table of DuckDB's; NaN becomes null. Gives the table's name."""

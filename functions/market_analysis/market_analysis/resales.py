@@ -85,7 +85,15 @@ def repeat_sales(pairs: Pairs, periods: int) -> RepeatSales:
 
 
 def holding_rate(change: Floats, months: Floats) -> tuple[float, float]:
-    """Monthly log growth and its robust error (HC1) from changes over holding times: a line through the origin."""
+    """Monthly log growth and its robust error (HC1) from changes over holding times: a line through the origin.
+
+    Raises
+    ------
+    ValueError
+        With fewer than two changes, or no time between any.
+    """
+    if change.size < 2 or not months.any():
+        raise ValueError(f"{change.size} changes")
     square = float((months**2).sum())
     rate = float((months * change).sum()) / square
     meat = float((months**2 * (change - rate * months) ** 2).sum())
