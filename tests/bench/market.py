@@ -1,12 +1,19 @@
 """Market analyses of a county with two million sales, each in a process of its own; some beside pandas.
 
-`python -m tests.bench.market make FOLDER` writes the county, `… ours TYPE FOLDER` and `… pandas TYPE FOLDER` run one.
+`python -m tests.bench.market make FOLDER` writes the county, `… ours TYPE FOLDER` and `… pandas TYPE FOLDER` run one,
+`… section RUNS` measures all and prints what `make bench` puts into its page.
 """
 
+import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from tests.bench.processes import Run, measure, median
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 SALES, PROPERTIES = 2_000_000, 800_000
 PROPERTY = f"""
@@ -25,7 +32,8 @@ PROPERTY = f"""
 SALE = f"""
     SELECT 'S' || s.i AS sale_id, property_id, DATE '2014-01-01' + (10.9 * 365 * u)::INTEGER AS sale_date,
         round(current_assessed_value_total
-            * exp(0.003 * (10.9 * 12 * u - 130) + 0.12 * sqrt(-2 * ln(v)) * cos(6.283 * w))) AS sale_price, s.i % 25 <> 0 AS is_valid, current_assessed_value_total AS assessed_value
+            * exp(0.003 * (10.9 * 12 * u - 130) + 0.12 * sqrt(-2 * ln(v)) * cos(6.283 * w))) AS sale_price,
+        s.i % 25 <> 0 AS is_valid, current_assessed_value_total AS assessed_value
     FROM (SELECT i, 'P' || (hash(i + 9e12::BIGINT) % {PROPERTIES}) AS property_id,
             (hash(i + 1e13::BIGINT) % 999983) / 999983.0 AS u, (hash(i + 2e13::BIGINT) % 999979 + 1) / 999980.0 AS v,
             (hash(i + 3e13::BIGINT) % 999961) / 999961.0 AS w FROM range({SALES}) r(i)) s
@@ -44,6 +52,43 @@ ASKED: dict[str, dict[str, Any]] = {
     "hotspots": {},
 }
 """Every type, over all eleven years."""
+
+
+BESIDE = ("price_trend_by_zip", "price_per_sqft")
+"""Types that are tables alone, which pandas makes too."""
+
+
+def section(runs: int) -> str:
+    """Measure every type; gives the page's section."""
+    os.environ["PYTHONPATH"] = os.pathsep.join(map(str, (ROOT, ROOT / "shared", ROOT / "functions/market_analysis")))
+    with tempfile.TemporaryDirectory(prefix="terrafusion-market-") as name:
+        folder = Path(name)
+        make(folder)
+        rows = [_row(kind, folder, runs) for kind in ASKED]
+    return f"""## Market analysis
+
+{SALES:,} generated sales over eleven years of {PROPERTIES:,} properties in 240 neighborhoods, {runs} runs each (medians);
+whole processes with interpreter start, files and pictures of the result included. pandas reads the same Parquet files and
+makes the table alone. Clusters are sought among a sample of 100,000 sales.
+
+| analysis | s | MB | pandas s | MB | wall, to pandas |
+|---|---|---|---|---|---|
+{chr(10).join(rows)}
+"""
+
+
+def _row(kind: str, folder: Path, runs: int) -> str:
+    def run(who: str) -> Run:
+        command = [sys.executable, "-m", "tests.bench.market", who, kind, str(folder)]
+        return median([measure(command) for _ in range(runs)])
+
+    sys.stderr.write(f"{kind}\n")
+    made = run("ours")
+    figures = f"| {kind} | {made.seconds:.1f} | {made.peak_mb:,.0f} |"
+    if kind not in BESIDE:
+        return f"{figures} - | - | - |"
+    peer = run("pandas")
+    return f"{figures} {peer.seconds:.1f} | {peer.peak_mb:,.0f} | {made.seconds / peer.seconds:.2f} |"
 
 
 def make(folder: Path) -> None:
@@ -100,6 +145,8 @@ def pandas(kind: str, folder: Path) -> None:
 
 if __name__ == "__main__":
     match sys.argv[1:]:
+        case ["section", runs]:
+            sys.stdout.write(section(int(runs)))
         case ["make", folder]:
             make(Path(folder))
         case ["ours", kind, folder]:

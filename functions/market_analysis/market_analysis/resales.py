@@ -12,6 +12,9 @@ Periods = NDArray[np.int64]
 LEAST_VARIANCE_SHARE = 0.05
 """Case and Shiller's fitted variances are kept above this share of their mean: a weight stays finite."""
 
+NOISE_FLOOR = 1e-20
+"""Residuals below this share of the changes (as variances) are rounding: nothing to weigh by."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
@@ -79,7 +82,8 @@ def repeat_sales(pairs: Pairs, periods: int) -> RepeatSales:
     squared = _residuals(used, bmn) ** 2
     constant, slope = _line(used.months, squared)
     fitted = np.maximum(constant + slope * used.months, LEAST_VARIANCE_SHARE * squared.mean())
-    weights = 1 / fitted if squared.mean() > 0 else equal
+    is_exact = squared.mean() <= NOISE_FLOOR * (used.change**2).mean()
+    weights = equal if is_exact else 1 / fitted
     weighted = _solve(used, weights, member, base)
     return RepeatSales(bmn, weighted, constant, slope, member)
 
