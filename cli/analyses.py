@@ -46,7 +46,7 @@ def analyze(
     if as_json:
         print_json(results)
         return
-    console.print(f"[bold]{result['result_summary']['key_finding']}[/bold]", highlight=False)
+    console.print(f"[bold]{result['result_summary']['key_finding']}[/bold]", highlight=False, soft_wrap=True)
     draw_trend(result["trends"])
     for row in result["left_out"]:
         console.print(f"  left out: {row['sales']:,} {row['reason']}", highlight=False)

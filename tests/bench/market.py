@@ -67,9 +67,9 @@ def section(runs: int) -> str:
         rows = [_row(kind, folder, runs) for kind in ASKED]
     return f"""## Market analysis
 
-{SALES:,} generated sales over eleven years of {PROPERTIES:,} properties in 240 neighborhoods, {runs} runs each (medians);
-whole processes with interpreter start, files and pictures of the result included. pandas reads the same Parquet files and
-makes the table alone. Clusters are sought among a sample of 100,000 sales.
+{SALES:,} generated sales over eleven years of {PROPERTIES:,} properties in 240 neighborhoods, medians of {runs}; whole
+processes with interpreter start, files and pictures of the result included. pandas reads the same Parquet
+files and makes the table alone. Clusters are sought among a sample of 100,000 sales.
 
 | analysis | s | MB | pandas s | MB | wall, to pandas |
 |---|---|---|---|---|---|

@@ -34,7 +34,7 @@ def tables(
     """Tables as Parquet and as CSV; the first one's Parquet is the result's data."""
     for at, (name, table) in enumerate(names.items()):
         for suffix, options in ((".parquet", "FORMAT parquet, COMPRESSION zstd"), (".csv", "FORMAT csv, HEADER")):
-            path = directory / f"{stem}_{name}{suffix}"
+            path = directory / f"{stem}{f'_{name}' if at else ''}{suffix}"
             database.execute(f"COPY {quoted(table)} TO '{str(path).replace(chr(39), chr(39) * 2)}' ({options})")
             yield _file(path, _PLACE if at == 0 and suffix == ".parquet" else None)
 

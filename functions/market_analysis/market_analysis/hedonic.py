@@ -7,7 +7,7 @@ import numpy as np
 
 from market_analysis.analysis import Analysis, Row, figure, percent_change, rise
 from market_analysis.analysis_types import GroupBy, Period
-from market_analysis.failures import too_few
+from market_analysis.failures import no_data, too_few
 from market_analysis.market import ROW, Market, store_rows
 from market_analysis.periods import DAYS_PER_MONTH, Calendar
 from market_analysis.regression import Estimate, Factor, Fit, Floats, least_squares
@@ -48,7 +48,8 @@ def choose(market: Market) -> Equation:
     Raises
     ------
     JobFailure
-        INSUFFICIENT_SALES when less than a handful of sales is left.
+        INSUFFICIENT_SALES when less than a handful of sales is left, INSUFFICIENT_DATA when they have no
+        characteristic.
     """
     shares = ", ".join(f"count({expression}) / count(*)" for expression in CHARACTERISTICS.values())
     [row] = market.database.execute(f"SELECT {shares} FROM market").fetchall()  # noqa: S608
@@ -58,6 +59,8 @@ def choose(market: Market) -> Equation:
         market.notes.append(f"Not used, as fewer than {COVERED:.0%} of the sales have it: {', '.join(unused)}.")
     for name in used:
         market.drop(f"without {name.removeprefix('log_')}", f"({CHARACTERISTICS[name]}) IS NULL")
+    if not used:
+        raise no_data("The county's tables tell too little of what was sold: no living area, lot, age or other figure.")
     market.require(3 * LEAST_PER_PARAMETER, "A hedonic equation")
     places = [place for place in WHERE_AND_WHAT if market.has(place)][:1]
     classes = [GroupBy.PROPERTY_CLASS] if market.has(GroupBy.PROPERTY_CLASS) else []

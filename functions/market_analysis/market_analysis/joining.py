@@ -29,12 +29,14 @@ NUMBERS = (
 class Joined:
     """SQL for sales `s` with their properties `p`: the relation, and each column's expression.
 
-    `assessed` is the value of the current roll where the county has one (`is_current`), else what the sale says.
+    `known` says whether a sale's property is in the county's table; `assessed` is the value of the current roll where
+    the county has one (`is_current`), else what the sale says.
     """
 
     relation: str
     places: Mapping[GroupBy, str]
     numbers: Mapping[str, str]
+    known: str
     assessed: str
     is_current: bool
     notes: tuple[str, ...]
@@ -56,6 +58,7 @@ def join(database: duckdb.DuckDBPyConnection) -> Joined:
         relation=f"sales s LEFT JOIN {source} p ON s.property_id = p.property_id" if source else "sales s",
         places={place: f"nullif(trim({either(place, 'VARCHAR')}), '')" for place in PLACES},
         numbers={name: either(name, "DOUBLE") for name in NUMBERS},
+        known="p.property_id IS NOT NULL" if source else "true",
         assessed="p.current_assessed_value_total" if is_current else "s.assessed_value",
         is_current=is_current,
         notes=notes,

@@ -38,9 +38,10 @@ class Scope:
 class Market:
     """Sales on the open market, in DuckDB's table `market`: one row each.
 
-    Columns: `sale_id`, `property_id`, `sale_date`, `price` (USD), `assessed` (USD), `zip_code`, `neighborhood`,
-    `property_class`, and `joining.NUMBERS`. `first` and `last` bound the days looked at; `considered` is the number of
-    all the county's sales, `excluded` counts by reason what was left out, `notes` says what else a reader must know.
+    Columns: `sale_id`, `property_id`, `sale_date`, `price` (USD), `assessed` (USD), `is_known` (its property is in the
+    county's table), `zip_code`, `neighborhood`, `property_class`, and `joining.NUMBERS`. `first` and `last` bound the
+    days looked at; `considered` is the number of all the county's sales, `excluded` counts by reason what was left out,
+    `notes` says what else a reader must know.
     """
 
     database: duckdb.DuckDBPyConnection
@@ -72,6 +73,11 @@ class Market:
         if not left:
             raise _nothing(database, scope, start, end, first, last)
         notes = list(joined.notes)
+        unknown = joining.count(database, "SELECT count(*) FROM market WHERE NOT is_known")
+        if unknown:
+            notes.append(
+                f"{unknown:,} sales are of no property in the county's table: nothing is known of what was sold."
+            )
         if scope.date_from and scope.date_from < first:
             notes.append(f"Asked from {scope.date_from}; the county's sales begin on {first}.")
         if scope.date_to and scope.date_to > last:
@@ -201,7 +207,7 @@ def _narrow(
     database.execute(
         f"""CREATE OR REPLACE TABLE market AS
         SELECT s.sale_id, s.property_id, s.sale_date, s.sale_price::DOUBLE AS price,
-            nullif({joined.assessed}::DOUBLE, 0) AS assessed, {", ".join(columns)}
+            nullif({joined.assessed}::DOUBLE, 0) AS assessed, {joined.known} AS is_known, {", ".join(columns)}
         FROM {joined.relation} WHERE {kept}""",  # noqa: S608
         given,
     )

@@ -18,6 +18,7 @@ from market_analysis.ratios import trim_ratios
 from market_analysis.regression import Codes, Factor, Floats, least_squares
 from market_analysis.resales import holding_rate
 from market_analysis.trends import overall
+from terrafusion.errors import JobFailure
 
 METHODS = ("hedonic", "ratio_trend", "paired")
 EVERYTHING = "(all)"
@@ -67,7 +68,10 @@ def time_adjustment(
             )
     else:
         notes.append("No sale has an assessed value: there is no ratio trend.")
-    methods["hedonic"] = hedonic_rates(market, group_by, min_sales)
+    try:
+        methods["hedonic"] = hedonic_rates(market, group_by, min_sales)
+    except JobFailure as failure:  # the other methods may still know
+        notes.append(f"There is no hedonic rate. {failure.message}")
     if not any(EVERYTHING in rates for rates in methods.values()):
         raise too_few(f"No method has {min_sales} sales over at least {LEAST_SPAN_MONTHS} months.", market.excluded)
     strata = sorted({name for rates in methods.values() for name in rates} - {EVERYTHING})
