@@ -214,7 +214,8 @@ def _finding(
     what = "Ratios" if measure is Measure.RATIO else "Price residuals"
     verb = "cluster" if overall.p_value <= significance and overall.value > 0 else "do not cluster beyond chance"
     return (
-        f"{what} {verb}: Moran's I {overall.value:.3f} (p {overall.p_value:.4f}, {neighbors} neighbors); "
+        f"{what} {verb}: Moran's I {overall.value:.3f} (z {overall.z:.1f}, p {overall.p_value:.4f}, "
+        f"{neighbors} neighbors); "
         f"{counts['hot']:,} of {plural(locations, str(unit))} lie in hot spots and {counts['cold']:,} in cold spots "
         f"at a false discovery rate of {significance:.0%}."
     )

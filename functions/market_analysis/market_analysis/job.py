@@ -40,7 +40,7 @@ def analysis_job(catalogue: Catalogue, data: Storage) -> Work:
         progress(0.05, "Fetching the county's tables")
         found = fetch(catalogue, data, snapshot, directory)
         outlines = _outlines(catalogue, data, snapshot) if plan.analysis_type in DRAWN else None
-        county = catalogue.configuration(job.county_id).name or f"{job.county_id} county"
+        county = catalogue.configuration(job.county_id).name or f"{job.county_id.replace('_', ' ').title()} County"
         progress(0.3, "Analyzing sales")
         with connect(found, memory_limit_mb=MEMORY_MB) as database:
             market, analysis = analyze(database, plan, outlines)
