@@ -151,14 +151,14 @@ def _conditional(deviation: Floats, lag: Floats, count: int, permutations: int, 
 
 def _draws(size: int, count: int, permutations: int, seed: int) -> Codes:
     """Rows of distinct indices below `size`, in random order."""
-    random = np.random.default_rng(seed)
+    generator = np.random.default_rng(seed)
     if size < 50 * count:
         blocks = [min(BLOCK, permutations - start) for start in range(0, permutations, BLOCK)]
-        return np.concatenate([np.argsort(random.random((rows, size)), axis=1)[:, :count] for rows in blocks])
-    rows = random.integers(0, size, (permutations, count))
+        return np.concatenate([np.argsort(generator.random((rows, size)), axis=1)[:, :count] for rows in blocks])
+    rows = generator.integers(0, size, (permutations, count))
     while True:
         ordered = np.sort(rows, axis=1)
         again = np.flatnonzero((ordered[:, 1:] == ordered[:, :-1]).any(axis=1))
         if not again.size:
             return rows
-        rows[again] = random.integers(0, size, (again.size, count))
+        rows[again] = generator.integers(0, size, (again.size, count))
