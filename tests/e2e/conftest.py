@@ -7,7 +7,7 @@ Without options the suite starts a local cloud of its own. Against another deplo
 or, in SAM's containers, what `make build` made: `pytest tests/e2e --sam -m 'not gateway'`.
 
 The county must hold what the sample county of 1,500 parcels holds (`terrafusion sample --parcels 1500`), and another
-county, `elsewhere`, its parcels. Tests that reach into processes or restart the cloud skip there.
+county, `elsewhere`, its parcels, properties and sales. Tests that reach into processes or restart the cloud skip there.
 """
 
 import shlex
@@ -48,7 +48,7 @@ def containers(tmp_path_factory: pytest.TempPathFactory, sample_files: Path) -> 
 def _started(here: LocalCloud, sample_files: Path) -> Iterator[LocalCloud]:
     here.start()
     load_sample(here, "sample", sample_files)
-    load_sample(here, "elsewhere", sample_files, ("parcels",))
+    load_sample(here, "elsewhere", sample_files, ("parcels", "properties", "sales"))
     yield here
     here.stop()
 

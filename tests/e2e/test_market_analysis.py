@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from tests.conftest import ogrinfo
-from tests.e2e.support import Client, LocalCloud, terrafusion
+from tests.e2e.support import Client, LocalCloud, load_sample, terrafusion
 
 PLUGIN = "market-analysis"
 TYPES = {
@@ -137,9 +137,10 @@ def test_what_is_wrong_is_said_before_there_is_a_job(
     assert words in answer.text
 
 
-def test_a_county_without_sales(cloud: LocalCloud, as_role) -> None:  # type: ignore[no-untyped-def]
-    client = as_role("MarketAnalyst", "elsewhere")
-    answer = client.post(f"/{PLUGIN}/run", {"county_id": "elsewhere", "analysis_type": "hedonic_index"})
+def test_a_county_without_sales(cloud: LocalCloud, sample_files: Path, as_role) -> None:  # type: ignore[no-untyped-def]
+    load_sample(cloud, "unsold", sample_files, ("neighborhoods",))
+    client = as_role("MarketAnalyst", "unsold")
+    answer = client.post(f"/{PLUGIN}/run", {"county_id": "unsold", "analysis_type": "hedonic_index"})
     assert answer.status_code == 422
     assert "has no table of sales" in answer.json()["message"]
 

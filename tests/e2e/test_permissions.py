@@ -82,6 +82,7 @@ ROLES: Mapping[str, Role] = {
 BODIES: Mapping[str, Mapping[str, Any]] = {
     "POST /api/v1/gis-export/run": {"export_format": "CSV", "layers": ["parcels"]},
     "POST /api/v1/gis-export/estimate": {"export_format": "CSV", "layers": ["parcels"]},
+    "POST /api/v1/market-analysis/run": {"analysis_type": "price_trend_by_zip"},
 }
 
 
@@ -124,9 +125,11 @@ def jobs(as_role: Callable[..., Client], county: str) -> dict[tuple[str, str], s
     made = {}
     for of in (county, "elsewhere"):
         client = as_role("Assessor", of)
-        job = client.submit("CSV")
-        client.result(job)
-        made["gis-export", of] = job["job_id"]
+        for route, body in BODIES.items():
+            if route.endswith("/run"):
+                job = client.run(str(plugin_of(route)), dict(body))
+                client.result(job)
+                made[job["plugin"], of] = job["job_id"]
     return made
 
 
