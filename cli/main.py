@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from cli import cloud, counties, exports, jobs, reports
+from cli import analyses, cloud, counties, exports, jobs, reports
 from cli.audit import audit
 from cli.demo import demo
 from cli.failures import CommandFailure
@@ -26,6 +26,7 @@ for command in (
     counties.token,
     exports.export,
     reports.report,
+    analyses.analyze,
     jobs.jobs,
     jobs.status,
     jobs.results,

@@ -2,6 +2,7 @@
 
 import ctypes.util
 import os
+import platform
 import shutil
 import socket
 import subprocess
@@ -30,7 +31,7 @@ def _python() -> tuple[str, str]:
 
 
 def _linux() -> tuple[str, str]:
-    if sys.platform == "linux":
+    if platform.system() == "Linux":
         return OK, "Linux"
     return MISSING, "the local cloud needs Linux (AWS's runtime client has no other wheels): WSL, a VM or a container"
 

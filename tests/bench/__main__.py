@@ -26,7 +26,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join([*sys.path[: len(list(ROOT.glob("func
 from cli.loading import prepare  # noqa: E402
 from gis_export.formats import ExportFormat  # noqa: E402
 from local.sample import write  # noqa: E402
-from tests.bench import peers  # noqa: E402
+from tests.bench import market, peers  # noqa: E402
 from tests.bench.processes import Run, measure, median  # noqa: E402
 from tests.e2e.support import Client, LocalCloud, terrafusion  # noqa: E402
 
@@ -44,7 +44,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="terrafusion-bench-") as folder:
         exports = list(_exports(Path(folder), options.parcels, options.runs))
         cloud = _cloud(Path(folder))
-    page = _page(options.parcels, options.runs, exports, cloud)
+    page = _page(options.parcels, options.runs, exports, cloud) + "\n" + market.section(options.runs)
     TARGET.write_text(page, encoding="utf-8")
     sys.stdout.write(page)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.support import PARCELS, Client, LocalCloud, load_sample, terrafusion
+from tests.e2e.support import PARCELS, SAM_READY_SECONDS, Client, LocalCloud, load_sample, terrafusion
 
 
 @pytest.fixture(scope="session")
@@ -41,8 +41,14 @@ def cloud(
 
 @pytest.fixture(scope="session")
 def containers(tmp_path_factory: pytest.TempPathFactory, sample_files: Path) -> Iterator[LocalCloud]:
-    """The same with the functions in SAM's containers."""
-    yield from _started(LocalCloud(tmp_path_factory.mktemp("sam") / "state", sam=True), sample_files)
+    """The same with the functions in SAM's containers, each plugin's image made by a first request."""
+    for here in _started(LocalCloud(tmp_path_factory.mktemp("sam") / "state", sam=True), sample_files):
+        headers = {"authorization": f"Bearer {here.token('ITAdmin', 'sample')}"}
+        with httpx.Client(base_url=here.url, headers=headers, timeout=SAM_READY_SECONDS) as first:
+            routes = first.get("/api/v1/openapi.json").json()["paths"]
+            for path in (path for path in routes if path.endswith("/list")):
+                assert first.get(path).status_code == 200, path
+        yield here
 
 
 def _started(here: LocalCloud, sample_files: Path) -> Iterator[LocalCloud]:

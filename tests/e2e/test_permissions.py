@@ -86,6 +86,7 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
         "report_type": "assessment_roll_summary",
         "parameters": {"output_format": "csv"},
     },
+    "POST /api/v1/market-analysis/run": {"analysis_type": "price_trend_by_zip"},
 }
 
 

@@ -1,0 +1,15 @@
+"""The plugin's scheduled sweep: looks after jobs that are silent for too long."""
+
+from typing import Any
+
+from market_analysis.deployed import deployment, dispatcher
+from market_analysis.plugin import PLUGIN
+from terrafusion.logs import configure
+
+logger = configure(PLUGIN.slug)
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(_event: dict[str, Any], _context: Any) -> dict[str, int]:
+    """Look after silent jobs; gives what was done."""
+    return deployment().sweep(PLUGIN, dispatcher()).run()
