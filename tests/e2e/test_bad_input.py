@@ -181,3 +181,11 @@ def test_a_list_asked_for_wrongly(gis: Client, query: dict[str, Any]) -> None:
 
 def test_a_route_that_is_none(gis: Client) -> None:
     check_problem(gis.get("/gis-export/unknown"), 404)
+
+
+@pytest.mark.parametrize("name", ["state", "", "limits"])
+def test_a_parameter_that_a_route_does_not_take(gis: Client, name: str) -> None:
+    response = gis.get("/gis-export/list", **{name: "COMPLETED", "limit": 5})
+
+    body = check_problem(response, 400, f"no parameter '{name}'", "status")
+    assert [error["field"] for error in body["errors"]] == [name]

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from terrafusion import __version__
 from terrafusion.auth import Principal
-from terrafusion.errors import FieldError, TerraFusionError, TooLarge, Unavailable
+from terrafusion.errors import FieldError, InvalidRequest, TerraFusionError, TooLarge, Unavailable
 from terrafusion.metrics import HTTP_DURATION, HTTP_REQUESTS, EmfSink
 
 log = logging.getLogger(__name__)
@@ -101,6 +101,19 @@ Term = Annotated[str, Field(min_length=1, max_length=200)]
 """What a query looks for; nothing is no term."""
 
 
+def _known_query(request: Request) -> None:
+    """Refuse parameters that a route does not take: one that is misspelt would be passed over in silence."""
+    route = request.scope["route"]
+    if not route.include_in_schema:  # the one that answers for routes that there are not
+        return
+    known = {parameter.alias for parameter in route.dependant.query_params}
+    unknown = [name for name in dict.fromkeys(request.query_params) if name not in known]
+    if unknown:
+        takes = f"It takes {', '.join(sorted(known))}." if known else "It takes none."
+        errors = [FieldError(name, f"No such parameter. {takes}") for name in unknown]
+        raise InvalidRequest(f"{request.url.path} has no parameter '{unknown[0]}'. {takes}", errors)
+
+
 def create_app(title: str, service: str) -> FastAPI:
     """Make a plugin's application.
 
@@ -118,6 +131,7 @@ def create_app(title: str, service: str) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         responses=PROBLEMS,
+        dependencies=[Depends(_known_query)],
     )
     app.add_exception_handler(TerraFusionError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_unreadable)
