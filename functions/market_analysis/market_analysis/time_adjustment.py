@@ -53,7 +53,7 @@ def time_adjustment(
     the log change of resold properties over the months between, through the origin. A stratum with fewer than
     `min_sales` observations has no rate of its own and takes that of all.
     """
-    target = valuation_date or market.last
+    target = market.valuation_day(valuation_date)
     trends = overall(market, Period.MONTH, min_sales)
     calendar = Calendar(Period.MONTH, market.first, market.last)
     pairs = resales(market, calendar, min_holding_days, max_annual_change_percent, group_by, within_periods=True)
