@@ -115,6 +115,20 @@ def test_no_area_within_the_radius_says_how_far_the_nearest_is(tmp_path: Path) -
     assert "No area with 5 sales lies within 0.001 miles of A; the nearest is" in found.message
 
 
+@pytest.mark.parametrize("kind", [AnalysisType.TIME_ADJUSTMENT, AnalysisType.MARKET_VALUATION])
+def test_a_valuation_date_that_no_trend_reaches(tmp_path: Path, kind: AnalysisType) -> None:
+    found = failure(tmp_path, kind, town(), valuation_date="9999-12-31")
+    assert found.reason is FailureReason.INSUFFICIENT_DATA
+    assert "lies more than 5 years from the sales looked at, 2023-01-03 to 2024-1" in found.message
+
+
+def test_sales_of_properties_that_are_not_there_are_counted(tmp_path: Path) -> None:
+    tables = town(property_id=[f"X{at}" for at in range(240)])
+    _, _, result = answer(tables_of(tmp_path, **tables), AnalysisType.PRICE_TREND_BY_ZIP, group_by="county")
+    assert "320 sales are of no property in the county's table: nothing is known of what was sold." in result["notes"]
+    assert "tell too little of what was sold" in failure(tmp_path, AnalysisType.HEDONIC_INDEX, tables).message
+
+
 def test_a_property_that_is_not_there(tmp_path: Path) -> None:
     found = failure(tmp_path, AnalysisType.MARKET_VALUATION, town(), property_id="P9999", subject=None)
     assert found.reason is FailureReason.PROPERTY_NOT_FOUND

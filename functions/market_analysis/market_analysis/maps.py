@@ -18,7 +18,7 @@ HOT, COLD, OTHER = "Hot spot", "Cold spot", "Not significant"
 SPOTS = Classes({HOT: Fill("#B2182B"), COLD: Fill("#2166AC"), OTHER: Fill("#C9CED6")})
 GRID = 450
 """Places are drawn once for each of so many steps along the map."""
-STEPS = (2, 20, 40, 60, 80, 98)
+STEPS = (20, 40, 60, 80)
 """Percentiles between which areas are coloured alike."""
 
 
@@ -97,7 +97,7 @@ def _areas(kind: AnalysisType, analysis: Analysis, layer: MapLayer, caption: Cap
     values: list[Any] = [value for _, value, _ in rows]
     if not rows:
         return None
-    breaks = _breaks([value for value in values if value is not None], money=summary)
+    breaks = _breaks([value for value in values if value is not None])
     shapes = cast("list[MultiPolygon]", [shape for shape, _, _ in rows])
     unit = charts.Unit.MONEY if summary else charts.Unit.NUMBER
     return MapDrawing(
@@ -109,13 +109,10 @@ def _areas(kind: AnalysisType, analysis: Analysis, layer: MapLayer, caption: Cap
     )
 
 
-def _breaks(values: Sequence[float], *, money: bool) -> list[float]:
-    """Round numbers between the values' percentiles."""
-    if not values:
-        return []
-    found = np.percentile(values, STEPS[1:-1])
-    spread = float(np.ptp(values))
+def _breaks(values: Sequence[float]) -> list[float]:
+    """Round numbers near the values' percentiles."""
+    spread = float(np.ptp(values)) if values else 0.0
     if spread <= 0:
         return []
-    digits = -int(np.floor(np.log10(spread))) + 1
-    return sorted({float(round(one, digits)) for one in found.tolist()}) if money or spread else []
+    digits = 1 - int(np.floor(np.log10(spread)))
+    return sorted({float(round(one, digits)) for one in np.percentile(values, STEPS).tolist()})

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import duckdb
@@ -10,13 +10,15 @@ import numpy as np
 
 from market_analysis import joining
 from market_analysis.analysis_types import GroupBy
-from market_analysis.failures import nothing_left, too_few, unknown_value
+from market_analysis.failures import no_data, nothing_left, too_few, unknown_value
 from market_analysis.periods import years_before
 from market_analysis.regression import Codes, Factor, Floats
 from terrafusion.tables import quoted
 
 ROW = "market.rowid"
 """SQL for the number by which DuckDB knows a row of `market`, until the table is changed."""
+REACH_YEARS = 5
+"""How far from the sales a trend is followed."""
 NO_VALUE = "(none)"
 """What sales without a zip code, neighborhood or class are told apart by."""
 
@@ -92,6 +94,23 @@ class Market:
         if left < self.count:
             self.excluded[reason] = self.excluded.get(reason, 0) + self.count - left
         self.count = left
+
+    def valuation_day(self, wanted: date | None) -> date:
+        """The day that prices are brought to: the one wanted, else the last looked at.
+
+        Raises
+        ------
+        JobFailure
+            When it lies so far from the sales that a trend would be stretched beyond sense.
+        """
+        day = wanted or self.last
+        room = timedelta(days=366 * REACH_YEARS)
+        if not self.first - room <= day <= self.last + room:
+            raise no_data(
+                f"valuation_date {day} lies more than {REACH_YEARS} years from the sales looked at, "
+                f"{self.first} to {self.last}."
+            )
+        return day
 
     def require(self, least: int, what: str) -> None:
         """End the job when fewer than `least` sales are left."""

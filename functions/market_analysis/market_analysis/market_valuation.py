@@ -36,7 +36,7 @@ def market_valuation(
 
     The range holds the middle `level` of what the neighborhood's (or all) sales fetched against the equation.
     """
-    target = valuation_date or market.last
+    target = market.valuation_day(valuation_date)
     trends = overall(market, Period.QUARTER, min_sales)
     known = {name: _characteristic(subject, name, target) for name in CHARACTERISTICS}
     equation = hedonic.choose(market)

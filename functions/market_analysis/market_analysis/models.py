@@ -11,7 +11,7 @@ Text = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class SubjectProperty(_Model):
@@ -23,8 +23,8 @@ class SubjectProperty(_Model):
     bedrooms: float | None = Field(default=None, ge=0, le=1000)
     bathrooms: float | None = Field(default=None, ge=0, le=1000)
     stories: float | None = Field(default=None, ge=0, le=200)
-    quality: float | None = None
-    condition: float | None = None
+    quality: float | None = Field(default=None, ge=-100, le=100)
+    condition: float | None = Field(default=None, ge=-100, le=100)
     garage_area_sqft: float | None = Field(default=None, ge=0, le=1_000_000)
     lon: float | None = Field(default=None, ge=-180, le=180)
     lat: float | None = Field(default=None, ge=-90, le=90)

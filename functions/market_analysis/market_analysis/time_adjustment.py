@@ -22,6 +22,7 @@ from terrafusion.errors import JobFailure
 
 METHODS = ("hedonic", "ratio_trend", "paired")
 EVERYTHING = "(all)"
+AGE_NOTE = "Paired and ratio trend rates include what age takes from buildings meanwhile; the hedonic rate holds age."
 LEAST_SPAN_MONTHS = 6
 """Sales that lie closer together say too little of a trend."""
 
@@ -53,12 +54,12 @@ def time_adjustment(
     the log change of resold properties over the months between, through the origin. A stratum with fewer than
     `min_sales` observations has no rate of its own and takes that of all.
     """
-    target = valuation_date or market.last
+    target = market.valuation_day(valuation_date)
     trends = overall(market, Period.MONTH, min_sales)
     calendar = Calendar(Period.MONTH, market.first, market.last)
     pairs = resales(market, calendar, min_holding_days, max_annual_change_percent, group_by, within_periods=True)
     methods = {"paired": paired_rates(pairs.pairs.change, pairs.pairs.months, pairs.group, min_sales)}
-    notes = []
+    notes = [AGE_NOTE]
     if market.has("assessed"):
         methods["ratio_trend"] = ratio_rates(market, group_by, min_sales)
         if not market.assessed_is_current:
