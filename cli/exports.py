@@ -24,6 +24,9 @@ def export(
     bbox: Annotated[str | None, typer.Option("--bbox", help="minx,miny,maxx,maxy in EPSG:4326.")] = None,
     crs: Annotated[str | None, typer.Option("--crs", help="Target CRS, such as EPSG:2927.")] = None,
     attributes: Annotated[str | None, typer.Option("--attributes", help="Columns to keep, with commas.")] = None,
+    where: Annotated[str | None, typer.Option("--filter", help="A condition in CQL2, as text or JSON.")] = None,
+    within: Annotated[bool, typer.Option("--within", help="Only what lies wholly within the area.")] = False,
+    clip: Annotated[bool, typer.Option("--clip", help="Cut features at the area's edge.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File or folder to write to.")] = None,
     api: ApiOption = None,
     token: TokenOption = None,
@@ -32,7 +35,14 @@ def export(
 ) -> None:
     """Export layers of a county, wait for the file, and download it."""
     connection = connect(api, token, state_directory(state))
-    request = build_request(county, export_format, layers, read_area(aoi, bbox), crs, attributes)
+    parameters = {
+        "coordinate_system": crs,
+        "attributes": None if attributes is None else [name.strip() for name in attributes.split(",") if name.strip()],
+        "filter": read_filter(where),
+        "spatial_predicate": "within" if within else None,
+        "clip": clip or None,
+    }
+    request = build_request(county, export_format, layers, read_area(aoi, bbox), parameters)
     results = run_to_end(connection, PLUGIN, request, title_of(request), quiet=as_json)
     result = results["result"]
     target = target_path(output, result["files"][0]["name"])
@@ -53,26 +63,31 @@ def build_request(
     export_format: str,
     layers: list[str],
     area: dict[str, Any] | None,
-    crs: str | None,
-    attributes: str | None,
+    parameters: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The API's request from a command's options."""
-    parameters: dict[str, Any] = {}
-    if crs:
-        parameters["coordinate_system"] = crs
-    if attributes is not None:
-        parameters["attributes"] = [name.strip() for name in attributes.split(",") if name.strip()]
+    """The API's request from a command's options; a parameter that is None was not given."""
+    given = {name: value for name, value in (parameters or {}).items() if value is not None}
     request: dict[str, Any] = {"county_id": county, "export_format": export_format, "layers": layers}
     if area is not None:
         request["area_of_interest"] = area
-    if parameters:
-        request["parameters"] = parameters
+    if given:
+        request["parameters"] = given
     return request
 
 
 def title_of(request: Mapping[str, Any]) -> str:
     """What the progress bar calls an export."""
     return f"{request['export_format']} {', '.join(request['layers'])}"
+
+
+def read_filter(text: str | None) -> str | dict[str, Any] | None:
+    """A filter as CQL2-JSON where it looks like that, else as text."""
+    if text is None or not text.lstrip().startswith("{"):
+        return text
+    try:
+        return dict(json.loads(text))
+    except ValueError as error:
+        raise UsageFailure(f"--filter begins as JSON, and is none: {error}") from error
 
 
 def read_area(aoi: Path | None, bbox: str | None) -> dict[str, Any] | None:

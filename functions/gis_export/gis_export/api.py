@@ -7,9 +7,9 @@ from typing import Any
 from fastapi import Response
 from mangum import Mangum
 
+from gis_export.acceptance import accept, available_formats
 from gis_export.formats import FORMATS
 from gis_export.models import Defaults, ExportRequest, FormatInfo, Formats
-from gis_export.plan import available_formats, plan
 from gis_export.plugin import PLUGIN
 from terrafusion.counties import CountyConfiguration, CountySnapshot
 from terrafusion.deployment import Deployment
@@ -49,11 +49,11 @@ app.include_router(jobs.router)
 def run(request: ExportRequest, caller: Caller, response: Response, key: KeyHeader = None) -> dict[str, Any]:
     """Ask for an export of a county's layers."""
 
-    def accept(snapshot: CountySnapshot, configuration: CountyConfiguration) -> Accepted:
-        planned = plan(request, snapshot, configuration)
+    def plan(snapshot: CountySnapshot, configuration: CountyConfiguration) -> Accepted:
+        planned = accept(request, snapshot, configuration)
         return Accepted(planned.document, planned.export_format.value)
 
-    return jobs.run(caller, request, key, response, accept)
+    return jobs.run(caller, request, key, response, plan)
 
 
 @app.get("/api/v1/gis-export/formats/{county_id}", response_model=Formats, tags=[PLUGIN.slug])

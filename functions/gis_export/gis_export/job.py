@@ -1,5 +1,6 @@
 """The work of an export job: from its plan and the county's snapshot to a file and its document."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,11 @@ from gis_export import gdal
 from gis_export.engine import Cancelled, ExportResult, export
 from gis_export.plan import ExportPlan
 from gis_export.selection import LayerSource
+from gis_export.where import where
 from terrafusion import __version__
 from terrafusion.counties import Catalogue, CountySnapshot, FieldType, LayerManifest
 from terrafusion.errors import FailureReason, JobFailure, NotFound, TerraFusionError
+from terrafusion.filters import check
 from terrafusion.jobs.model import Job, timestamp
 from terrafusion.jobs.work import Outcome, Progress, ResultFile, Work
 from terrafusion.metrics import FILE_SIZE_KB, RECORD_COUNT
@@ -31,7 +34,7 @@ def export_job(catalogue: Catalogue, data: Storage, keep_days: int) -> Work:
         except NotFound as error:
             raise JobFailure(FailureReason.DATASET_CHANGED, error.message) from error
         sources = [
-            _source(layer, data, catalogue.file_key(job.county_id, layer, "data.fgb"))
+            _source(layer, data, catalogue.file_key(job.county_id, layer, "data.fgb"), plan.filters.get(layer.layer))
             for layer in (snapshot.layers[name] for name in plan.layers)
         ]
         result = _export(plan, sources, directory, f"{job.county_id}_{job.job_id[:8]}", progress)
@@ -46,9 +49,10 @@ def export_job(catalogue: Catalogue, data: Storage, keep_days: int) -> Work:
     return work
 
 
-def _source(layer: LayerManifest, data: Storage, key: str) -> LayerSource:
+def _source(layer: LayerManifest, data: Storage, key: str, wanted: Mapping[str, Any] | None) -> LayerSource:
+    condition = where(check(wanted, layer.fields)) if wanted else None
     types = {field.name: OGR_TYPES[field.type] for field in layer.fields if field.type in OGR_TYPES}
-    return LayerSource(layer.layer, f"/vsis3/{data.bucket}/{key}", types)
+    return LayerSource(layer.layer, f"/vsis3/{data.bucket}/{key}", types, condition)
 
 
 def _export(
@@ -73,6 +77,7 @@ def _export(
             plan.export_format,
             crs=plan.crs,
             area=plan.area,
+            predicate=plan.predicate,
             attributes=plan.attributes,
             progress=tick,
         )

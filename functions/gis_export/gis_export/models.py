@@ -1,10 +1,11 @@
 """What a client asks of an export, and what the export answers."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, field_validator
 
 from gis_export.formats import ExportFormat
+from gis_export.selection import Predicate
 
 MAX_LAYERS = 50
 
@@ -22,9 +23,17 @@ class _Model(BaseModel):
 class ExportParameters(_Model):
     """How the file is to be made.
 
+    `spatial_predicate` says how features must lie to the area of interest, `clip` that they are cut at its edge;
     `coordinate_system` is an EPSG code or WKT; `attributes` the columns to keep, for all layers or by layer.
     """
 
+    filter: str | dict[str, Any] | None = Field(
+        default=None,
+        examples=["year_built >= 1990 AND property_class = 'residential'"],
+        description="A condition in CQL2, as text or JSON, for all layers, or by layer.",
+    )
+    spatial_predicate: Literal[Predicate.INTERSECTS, Predicate.WITHIN] = Predicate.INTERSECTS
+    clip: StrictBool = False
     coordinate_system: str | None = Field(default=None, max_length=20_000, examples=["EPSG:4326"])
     attributes: list[str] | dict[str, list[str]] | None = None
     include_attributes: StrictBool | None = None

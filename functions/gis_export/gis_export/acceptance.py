@@ -1,0 +1,159 @@
+"""From a request to a plan: everything that can be refused is refused here, before a job exists."""
+
+from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from gis_export import crs
+from gis_export.area import Area, AreaError, check_against, parse
+from gis_export.formats import FORMATS, ExportFormat
+from gis_export.models import ExportParameters, ExportRequest
+from gis_export.plan import ExportPlan
+from gis_export.selection import Predicate
+from gis_export.where import where
+from terrafusion.counties import CountyConfiguration, CountySnapshot
+from terrafusion.errors import FieldError, Impossible
+from terrafusion.filters import FilterError, check, read
+
+
+def accept(request: ExportRequest, snapshot: CountySnapshot, configuration: CountyConfiguration) -> ExportPlan:
+    """Check a request against a county's data and limits.
+
+    Raises
+    ------
+    Impossible
+        Naming the field, what is wrong with it, and what would do.
+    """
+    settings = configuration.gis_export
+    _check_format(request.export_format, settings.available_formats)
+    _check_layers(request.layers, snapshot)
+    include = request.parameters.include_attributes
+    area = _area(request.area_of_interest, snapshot, settings.max_export_area_sq_km)
+    return ExportPlan(
+        export_format=request.export_format,
+        layers=tuple(request.layers),
+        area=area,
+        predicate=_predicate(request.parameters, area),
+        crs=_crs(request, settings.default_coordinate_system),
+        attributes=_attributes(
+            request, snapshot, include=settings.include_attributes_default if include is None else include
+        ),
+        filters=_filters(request, snapshot),
+    )
+
+
+def available_formats(configuration: CountyConfiguration) -> tuple[ExportFormat, ...]:
+    """The formats that the county offers: those it lists, or all."""
+    listed = configuration.gis_export.available_formats
+    return tuple(ExportFormat) if listed is None else tuple(ExportFormat.parse(name) for name in listed)
+
+
+def _refuse(field: str, message: str) -> Impossible:
+    return Impossible(message, [FieldError(field, message)])
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    near = get_close_matches(name, known, n=3)
+    return f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(known) or 'none'}."
+
+
+def _check_format(export_format: ExportFormat, listed: Sequence[str] | None) -> None:
+    if listed is not None and export_format not in {ExportFormat.parse(name) for name in listed}:
+        raise _refuse("export_format", f"This county does not offer {export_format}. It offers {', '.join(listed)}.")
+
+
+def _check_layers(layers: Sequence[str], snapshot: CountySnapshot) -> None:
+    for name in layers:
+        if name not in snapshot.layers:
+            hint = _nearest(name, snapshot.map_layers)
+            raise _refuse("layers", f"County '{snapshot.county_id}' has no layer '{name}'. {hint}")
+        if not snapshot.layers[name].has_geometry:
+            raise _refuse("layers", f"'{name}' is a table without locations; it cannot be exported as a map layer.")
+
+
+def _area(value: Mapping[str, Any] | None, snapshot: CountySnapshot, limit_sq_km: float) -> Area | None:
+    if value is None:
+        return None
+    try:
+        area = parse(value)
+        if snapshot.bbox:
+            check_against(area, snapshot.bbox, limit_sq_km)
+    except AreaError as error:
+        raise _refuse("area_of_interest", error.message) from error
+    return area
+
+
+def _predicate(parameters: ExportParameters, area: Area | None) -> Predicate:
+    wanted = Predicate.CLIP if parameters.clip else parameters.spatial_predicate
+    if area is None and wanted is not Predicate.INTERSECTS:
+        field = "clip" if parameters.clip else "spatial_predicate"
+        raise _refuse(f"parameters.{field}", f"'{wanted}' says how features lie to an area_of_interest; there is none.")
+    return wanted
+
+
+def _filters(request: ExportRequest, snapshot: CountySnapshot) -> dict[str, dict[str, Any]]:
+    """The conditions as CQL2-JSON by layer: one for all layers asked for, or each its own."""
+    wanted = request.parameters.filter
+    if wanted is None:
+        return {}
+    is_one = isinstance(wanted, str) or {"op", "args"} <= set(wanted) or set(wanted) == {"property"}
+    by_layer = dict.fromkeys(request.layers, wanted) if is_one else dict(wanted)  # type: ignore[arg-type]
+    for layer in by_layer:
+        if layer not in request.layers:
+            hint = _nearest(layer, request.layers)
+            raise _refuse("parameters.filter", f"'{layer}' is not among the layers asked for. {hint}")
+    return {layer: _filter(layer, value, snapshot) for layer, value in by_layer.items()}
+
+
+def _filter(layer: str, value: Any, snapshot: CountySnapshot) -> dict[str, Any]:
+    try:
+        tree = read(value)
+        where(check(tree, snapshot.layers[layer].fields))
+    except FilterError as error:
+        raise _refuse("parameters.filter", f"Layer '{layer}': {error}") from error
+    return tree
+
+
+def _crs(request: ExportRequest, default: str) -> str:
+    wanted = request.parameters.coordinate_system
+    forced = FORMATS[request.export_format].forced_crs
+    field = "parameters.coordinate_system"
+    try:
+        resolved = crs.resolve(wanted or forced or default)
+    except crs.UnknownCrs as error:
+        raise _refuse(field, str(error)) from error
+    if forced and resolved.code != forced:
+        raise _refuse(field, f"{request.export_format} is always in {forced}; leave coordinate_system out.")
+    return resolved.code or resolved.wkt
+
+
+def _attributes(
+    request: ExportRequest, snapshot: CountySnapshot, *, include: bool
+) -> dict[str, tuple[str, ...]] | None:
+    wanted = request.parameters.attributes
+    if not include:
+        if wanted:
+            raise _refuse("parameters.attributes", "Attributes are listed, and include_attributes is false.")
+        return dict.fromkeys(request.layers, ())
+    if wanted is None:
+        return None
+    columns = {name: [field.name for field in snapshot.layers[name].fields] for name in request.layers}
+    by_layer = wanted if isinstance(wanted, dict) else _spread(wanted, columns)
+    for layer, names in by_layer.items():
+        if layer not in columns:
+            raise _refuse("parameters.attributes", f"'{layer}' is not among the layers asked for.")
+        for name in names:
+            if name not in columns[layer]:
+                hint = _nearest(name, columns[layer])
+                raise _refuse("parameters.attributes", f"Layer '{layer}' has no attribute '{name}'. {hint}")
+    return {layer: tuple(by_layer.get(layer, columns[layer])) for layer in request.layers}
+
+
+def _spread(wanted: Sequence[str], columns: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """One list for several layers: each takes those it has, and somebody must have each."""
+    everywhere = [name for names in columns.values() for name in names]
+    for name in wanted:
+        if name not in everywhere:
+            hint = _nearest(name, list(dict.fromkeys(everywhere)))
+            raise _refuse("parameters.attributes", f"No layer asked for has an attribute '{name}'. {hint}")
+    return {layer: [name for name in wanted if name in names] for layer, names in columns.items()}

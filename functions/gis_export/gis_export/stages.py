@@ -1,0 +1,104 @@
+"""Steps between a layer and its file that GDAL's translation does not do as it reads: each leaves a FlatGeobuf.
+
+They run where they are asked for only; a plain export streams from the county's file to its own.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ctypes import byref, c_char_p, c_void_p
+from dataclasses import replace
+from pathlib import Path
+
+from gis_export.area import Area, in_layer_crs
+from gis_export.gdal import Library, Messages, dataset, strings
+from gis_export.selection import LayerSource, Predicate, selection
+from gis_export.target import Watch, translated
+
+STAGE = ["-f", "FlatGeobuf", "-lco", "SPATIAL_INDEX=NO", "-nlt", "PROMOTE_TO_MULTI"]
+REPORT_EVERY = 256
+
+
+class Stages:
+    """Makes the steps of one export, in a folder of its own."""
+
+    def __init__(self, library: Library, folder: Path, watch: Watch) -> None:
+        self._library = library
+        self._folder = folder
+        self._watch = watch
+        self._made = 0
+
+    def selected(
+        self, source: LayerSource, area: Area, predicate: Predicate, start: float, share: float
+    ) -> LayerSource:
+        """The features that lie within the area, or what of them does."""
+        library = self._library
+        what = selection(library, replace(source, types={}), area)
+        with library.listening() as heard, dataset(library, source.path, heard) as opened:
+            region = in_layer_crs(library, area, library.GDALDatasetGetLayer(opened, 0))
+        path = self._next(source.name)
+        if predicate is Predicate.CLIP:
+            arguments = [*STAGE, "-nln", source.name, "-clipsrc", region]
+            translated(library, self._watch, what, path, arguments, start, share)
+        else:
+            self._copy_within(what, region, source.name, path, start, share)
+        return replace(source, path=str(path), where=None)
+
+    def _next(self, name: str) -> Path:
+        self._made += 1
+        return self._folder / f"{self._made}_{name}.fgb"
+
+    def _copy_within(self, what: str, region: str, name: str, path: Path, start: float, share: float) -> None:
+        """Copy the features that the region contains; GDAL's own filter knows only 'intersects'."""
+        library = self._library
+        with library.listening() as heard, dataset(library, what, heard) as opened, prepared(library, region) as area:
+            source = library.GDALDatasetGetLayer(opened, 0)
+            count = max(1, int(library.OGR_L_GetFeatureCount(source, 1)))
+            with created(library, path, name, source, heard) as target:
+                for number, feature in enumerate(features(library, source)):
+                    if number % REPORT_EVERY == 0:
+                        self._watch.at(start + share * min(1.0, number / count))
+                    if library.OGRPreparedGeometryContains(area, library.OGR_F_GetGeometryRef(feature)):
+                        library.OGR_L_CreateFeature(target, feature)
+            heard.check()
+
+
+def features(library: Library, layer: int) -> Iterator[int]:
+    """A layer's features; each lives until the next."""
+    library.OGR_L_ResetReading(layer)
+    while feature := library.OGR_L_GetNextFeature(layer):
+        try:
+            yield feature
+        finally:
+            library.OGR_F_Destroy(feature)
+
+
+@contextmanager
+def created(library: Library, path: Path, name: str, like: int, heard: Messages) -> Iterator[int]:
+    """A new FlatGeobuf with the columns of a layer."""
+    driver = library.GDALGetDriverByName(b"FlatGeobuf")
+    made = library.GDALCreate(driver, str(path).encode(), 0, 0, 0, 0, None)
+    if not made:
+        heard.fail(f"{path.name} cannot be written.")
+    try:
+        kind, reference = library.OGR_L_GetGeomType(like), library.OGR_L_GetSpatialRef(like)
+        options = strings(["SPATIAL_INDEX=NO"])
+        layer = library.GDALDatasetCreateLayer(made, name.encode(), reference, kind, options)
+        definition = library.OGR_L_GetLayerDefn(like)
+        for index in range(library.OGR_FD_GetFieldCount(definition)):
+            library.OGR_L_CreateField(layer, library.OGR_FD_GetFieldDefn(definition, index), 1)
+        yield layer
+    finally:
+        library.GDALClose(made)
+
+
+@contextmanager
+def prepared(library: Library, wkt: str) -> Iterator[int]:
+    """A geometry made ready to be compared with many."""
+    handle = c_void_p()
+    library.OGR_G_CreateFromWkt(byref(c_char_p(wkt.encode())), None, byref(handle))
+    ready = library.OGRCreatePreparedGeometry(handle)
+    try:
+        yield ready
+    finally:
+        library.OGRDestroyPreparedGeometry(ready)
+        library.OGR_G_DestroyGeometry(handle)
