@@ -99,7 +99,8 @@ def _origin(library: Library, layer: int, where: str | None) -> str:
     name = library.OGR_L_GetName(layer).decode()
     if where is None:
         return f"<SrcLayer>{escape(name)}</SrcLayer>"
-    query = f"SELECT * FROM {_quoted(name)} WHERE {where}"  # noqa: S608  # nosec B608  our own compiler wrote it
+    # `gis_export.where` wrote the condition, and quoted what is in it
+    query = f"SELECT * FROM {_quoted(name)} WHERE {where}"  # noqa: S608  # nosec B608
     return f"<SrcSQL>{escape(query)}</SrcSQL>"
 
 
