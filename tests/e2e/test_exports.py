@@ -78,7 +78,14 @@ def test_the_result_says_what_the_contract_lists(gis: Client) -> None:
         "download_url_expires_at", "file_expires_at", "files", "sha256", "dataset_version", "layers", "manifest",
     }  # fmt: skip
     assert [layer["name"] for layer in result["layers"]] == ["parcels", "zoning"]
-    assert set(result["layers"][0]) == {"name", "record_count", "geometry_type", "warnings", "field_crosswalk"}
+    assert set(result["layers"][0]) == {
+        "name",
+        "record_count",
+        "geometry_type",
+        "warnings",
+        "field_crosswalk",
+        "losses",
+    }
     assert result["result_record_count"] == sum(layer["record_count"] for layer in result["layers"])
 
 

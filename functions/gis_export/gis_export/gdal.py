@@ -24,6 +24,7 @@ TRADITIONAL_AXIS_ORDER = 0
 
 CONFIGURATION = {
     "OGR2OGR_USE_ARROW_API": "NO",  # less memory, and timestamps keep their UTC marker
+    "DXF_WRITE_HATCH": "NO",  # polygons as lines, as a drawing of parcels has them
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     "GDAL_HTTP_MAX_RETRY": "4",
     "GDAL_HTTP_RETRY_DELAY": "0.5",

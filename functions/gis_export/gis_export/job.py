@@ -97,6 +97,7 @@ def _document(
             "geometry_type": layer.geometry_type,
             "warnings": list(layer.warnings),
             "field_crosswalk": dict(layer.field_crosswalk),
+            "losses": [loss.document for loss in layer.losses],
         }
         for layer in result.layers
     ]

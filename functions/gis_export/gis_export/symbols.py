@@ -32,6 +32,7 @@ SIGNATURES: dict[str, tuple[Any, ...]] = {
     "OGR_L_GetGeomType": (c_int, c_void_p),
     "OGR_L_GetArrowStream": (ctypes.c_bool, c_void_p, c_void_p, c_void_p),
     "OGR_FD_GetFieldCount": (c_int, c_void_p),
+    "OGR_FD_GetFieldIndex": (c_int, c_void_p, c_char_p),
     "OGR_FD_GetFieldDefn": (c_void_p, c_void_p, c_int),
     "OGR_Fld_GetNameRef": (c_char_p, c_void_p),
     "OGR_Fld_GetType": (c_int, c_void_p),
@@ -41,6 +42,9 @@ SIGNATURES: dict[str, tuple[Any, ...]] = {
     "OGR_GetFieldSubTypeName": (c_char_p, c_int),
     "OGR_L_ResetReading": (None, c_void_p),
     "OGR_L_GetNextFeature": (c_void_p, c_void_p),
+    "OGR_F_GetFieldAsString": (c_char_p, c_void_p, c_int),
+    "OGR_F_GetFieldAsDouble": (c_double, c_void_p, c_int),
+    "OGR_L_SetIgnoredFields": (c_int, c_void_p, c_void_p),
     "OGR_F_IsFieldSetAndNotNull": (c_int, c_void_p, c_int),
     "OGR_F_GetFieldAsDateTimeEx": (
         c_int,

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gis_export.area import Area
-from gis_export.formats import FORMATS, ExportFormat
+from gis_export.crs import WGS84
+from gis_export.formats import FORMATS, ExportFormat, LossKind
 from gis_export.gdal import EngineError, Library, dataset
 from gis_export.geoparquet import write_geoparquet
+from gis_export.losses import Loss, layer_losses, schema_losses, value_losses
 from gis_export.selection import LayerSource, Predicate, big_integers, selection, type_name
 from gis_export.stages import Stages
 from gis_export.target import Target, Watch
@@ -16,8 +18,11 @@ from gis_export.target import Target, Watch
 MULTI_TYPES = {2: 5, 3: 6}
 """Line and polygon, and what they are promoted to, as OGC type numbers: a layer mixes single and multi ones."""
 
-GDAL_ON_SCHEMA = re.compile(r"Normalized/laundered field name|Field .* (created as|of type) ")
-"""Warnings of GDAL's that the comparison of columns says better."""
+GDAL_ON_LOSSES = re.compile(
+    r"Normalized/laundered field name|Field .* (created as|of type) |does not (seem to )?natively support|"
+    r"has been truncated"
+)
+"""Warnings of GDAL's that the losses say better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,7 @@ class LayerResult:
     geometry_type: str
     warnings: tuple[str, ...]
     field_crosswalk: dict[str, str]
+    losses: tuple[Loss, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +101,14 @@ class Writer:
             with self._library.listening() as heard:
                 target.close()
         heard.check()
-        if self._spec.keeps_schema:
-            written = [self._compared(layer, written_to, number) for number, layer in enumerate(written)]
+        found = [self._found(layer, written_to, number) for number, layer in enumerate(written)]
         if is_parquet:
             with self._library.listening() as heard:
                 dated = selection(self._library, LayerSource(sources[0].name, str(written_to), sources[0].types), None)
-                kind = written[0].result.geometry_type
+                kind = found[0].geometry_type
                 write_geoparquet(self._library, heard, dated, path, self._order.crs, kind)
             written_to.unlink()
-        return tuple(layer.result for layer in written)
+        return tuple(found)
 
     def _write_layer(self, source: LayerSource, path: Path, target: Target, start: float, share: float) -> _Written:
         library, attributes = self._library, self._order.attributes
@@ -122,19 +127,21 @@ class Writer:
             count = int(library.OGR_L_GetFeatureCount(layer, 1))
             columns = _columns(library, layer)
             kept = list(columns) if attributes is None else attributes[source.name]
+            if not self._spec.holds_attributes:
+                kept = ()
             arguments = self._arguments(source.name, kept, more=target.is_open)
+            if self._order.export_format is ExportFormat.DXF:  # its one attribute says on which layer a line is drawn
+                own_name = library.OGR_L_GetName(layer).decode()
+                arguments += ["-sql", f"SELECT '{source.name}' AS Layer FROM {_quoted(own_name)}"]  # noqa: S608  # nosec B608
             if library.OGR_L_GetGeomType(layer) % 1000 in MULTI_TYPES:
                 arguments += ["-nlt", "PROMOTE_TO_MULTI"]
             target.translate(path, opened, arguments, heard, start, share)
             geometry_type = _geometry_type(library, layer)
             warnings = heard.warnings
-        if big:
-            warnings = (*warnings, *(f"column '{name}' is text: as a number it would lose digits" for name in big))
-        if count == 0:
-            warnings = (*warnings, "no feature was selected; the layer is empty")
-        self._watch.at(start + share)
         columns = {name: kind for name, kind in columns.items() if name in set(kept)}
-        return _Written(LayerResult(source.name, count, geometry_type, warnings, {}), columns)
+        losses = value_losses(library, what, columns, big, self._spec) if count else []
+        self._watch.at(start + share)
+        return _Written(LayerResult(source.name, count, geometry_type, warnings, {}, tuple(losses)), columns)
 
     def _staged(self, source: LayerSource, start: float, share: float) -> tuple[LayerSource, Area | None]:
         """The layer after the passes that come before the last, and the area that is still to be asked of it."""
@@ -148,8 +155,11 @@ class Writer:
         arguments = ["-f", self._spec.driver, "-t_srs", self._order.crs, "-nln", name, "-dim", "XY"]
         if more:
             arguments.append("-update")
-        if self._order.attributes is not None:
+        if self._order.attributes is not None and self._spec.holds_attributes:
             arguments += ["-select", ",".join(_quoted(field) for field in kept)]
+        if not more:
+            for option in self._spec.dataset_options:
+                arguments += ["-dsco", option]
         for option in (*self._spec.layer_options, *self._more_options(kept)):
             arguments += ["-lco", option]
         return arguments
@@ -158,30 +168,51 @@ class Writer:
         taken = {name.lower() for name in kept}
         if self._order.export_format is ExportFormat.GPKG:
             return [f"FID={_free('fid', taken)}", f"GEOMETRY_NAME={_free('geom', taken)}"]
-        if self._order.export_format is ExportFormat.GEOJSON and self._order.crs == "EPSG:4326":
+        if self._order.export_format is ExportFormat.SPATIALITE:
+            return [f"FID={_free('ogc_fid', taken)}", f"GEOMETRY_NAME={_free('geometry', taken)}"]
+        if self._order.export_format is ExportFormat.GEOJSON and self._order.crs == WGS84:
             return ["RFC7946=YES"]
         return []
 
-    def _compared(self, written: _Written, path: Path, index: int) -> _Written:
-        """Read the file's own description: the rows are all there, and every column with another name is told."""
+    def _found(self, written: _Written, path: Path, index: int) -> LayerResult:
+        """What came of a layer, by the file's own description where it has one: its rows are all there."""
+        result, columns = written.result, written.columns
+        after = {name: self._spec.types.get(kind, kind) for name, kind in columns.items()}
+        if self._spec.keeps_schema:
+            after = self._described(result, columns, path, index)
+        kept_types = self._order.export_format is ExportFormat.GEOPARQUET
+        losses = [
+            *self._always(columns),
+            *schema_losses(columns, dict(zip(after, columns.values(), strict=True)) if kept_types else after),
+            *result.losses,
+        ]
+        told = [loss.message for loss in losses]
+        told += [text for text in result.warnings if not GDAL_ON_LOSSES.search(text)]
+        if result.record_count == 0:
+            told.append("no feature was selected; the layer is empty")
+        crosswalk = {old: new for old, new in zip(columns, after, strict=True) if old != new}
+        return replace(result, warnings=tuple(told), field_crosswalk=crosswalk, losses=tuple(losses))
+
+    def _always(self, columns: Mapping[str, str]) -> list[Loss]:
+        losses = layer_losses(self._spec, columns)
+        if self._order.export_format is ExportFormat.GEOJSON and self._order.crs != WGS84:
+            return [loss for loss in losses if loss.kind is not LossKind.COORDINATES]
+        return losses
+
+    def _described(self, result: LayerResult, columns: Mapping[str, str], path: Path, index: int) -> dict[str, str]:
+        """The columns in the file, in the order of those that were written."""
         library = self._library
-        result = written.result
         with library.listening() as heard, dataset(library, str(path), heard) as opened:
-            layer = library.GDALDatasetGetLayer(opened, index)
+            layer = library.GDALDatasetGetLayerByName(opened, result.name.encode())
+            layer = layer or library.GDALDatasetGetLayer(opened, index)
             count = int(library.OGR_L_GetFeatureCount(layer, 1))
             found = _columns(library, layer)
         if count != result.record_count:
             raise EngineError(
                 f"'{result.name}' has {count:,} features in the file, and {result.record_count:,} to write."
             )
-        pairs = list(zip(written.columns.items(), found.items(), strict=True))
-        crosswalk = {before: after for (before, _), (after, _) in pairs if before != after}
-        told = [f"column '{before}' is named '{after}' in the file" for before, after in crosswalk.items()]
-        if self._order.export_format is not ExportFormat.GEOPARQUET:
-            told += [f"column '{n}' is {new} in the file, and was {old}" for (n, old), (_, new) in pairs if old != new]
-        told += [text for text in result.warnings if not GDAL_ON_SCHEMA.match(text)]
-        layer_result = LayerResult(result.name, count, result.geometry_type, tuple(told), crosswalk)
-        return _Written(layer_result, written.columns)
+        added = set(found) - set(columns) if self._order.export_format is ExportFormat.GML else set()
+        return {name: kind for name, kind in found.items() if name not in added}
 
 
 def _geometry_type(library: Library, layer: int) -> str:
