@@ -27,6 +27,11 @@ def export(
     where: Annotated[str | None, typer.Option("--filter", help="A condition in CQL2, as text or JSON.")] = None,
     within: Annotated[bool, typer.Option("--within", help="Only what lies wholly within the area.")] = False,
     clip: Annotated[bool, typer.Option("--clip", help="Cut features at the area's edge.")] = False,
+    tolerance: Annotated[
+        float | None, typer.Option("--simplify", help="Tolerance, in units of the target CRS.")
+    ] = None,
+    precision: Annotated[int | None, typer.Option("--precision", help="Decimals of coordinates.")] = None,
+    make_valid: Annotated[bool, typer.Option("--make-valid", help="Repair invalid geometries.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File or folder to write to.")] = None,
     api: ApiOption = None,
     token: TokenOption = None,
@@ -41,6 +46,9 @@ def export(
         "filter": read_filter(where),
         "spatial_predicate": "within" if within else None,
         "clip": clip or None,
+        "simplify_tolerance": tolerance,
+        "precision": precision,
+        "make_valid": make_valid or None,
     }
     request = build_request(county, export_format, layers, read_area(aoi, bbox), parameters)
     results = run_to_end(connection, PLUGIN, request, title_of(request), quiet=as_json)

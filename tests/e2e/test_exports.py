@@ -149,7 +149,7 @@ def test_no_digit_of_a_64_bit_integer_is_lost(
     assert list(made.set_index(key)["geo_pin"].sort_index().astype("int64")) == list(wanted)
 
 
-@pytest.mark.parametrize("crs", ["EPSG:2927", "EPSG:4326", "EPSG:3857", "EPSG:26910"])
+@pytest.mark.parametrize("crs", ["EPSG:2927", "EPSG:4326", "EPSG:3857", "EPSG:26911"])
 def test_the_crs_is_the_one_asked_for(gis: Client, tmp_path: Path, source: geopandas.GeoDataFrame, crs: str) -> None:
     made = read(gis.export(tmp_path, "GPKG", parameters={"coordinate_system": crs}))
 

@@ -76,6 +76,7 @@ def test_clip_cuts_and_within_leaves_out(gis: Client, tmp_path: Path, source: ge
         ({"filter": "property_id = '1' OR 1=1 --"}, ("parse",)),
         ({"filter": {"op": "=", "args": [{"property": "property_id"}, "\\' OR 1=1 --"]}}, ("backslash",)),
         ({"clip": True}, ("area_of_interest",)),
+        ({"coordinate_system": "EPSG:27700"}, ("EPSG:27700", "longitude", "sample")),
         ({"spatial_predicate": "within"}, ("area_of_interest",)),
     ],
 )
@@ -88,12 +89,35 @@ def test_what_cannot_be_is_refused_before_there_is_a_job(
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"filter": 3}, {"filter": ["a"]}, {"spatial_predicate": "clip"}, {"spatial_predicate": "touches"}]
+    "parameters",
+    [
+        {"filter": 3},
+        {"filter": ["a"]},
+        {"spatial_predicate": "clip"},
+        {"spatial_predicate": "touches"},
+        {"simplify_tolerance": -1},
+        {"precision": 16},
+        {"precision": 1.5},
+        {"dimensions": "XYZ"},
+        {"make_valid": "yes"},
+    ],
 )
 def test_what_cannot_be_read_is_refused(gis: Client, parameters: dict[str, Any]) -> None:
     body = {"county_id": gis.county, "export_format": "GPKG", "layers": ["parcels"], "parameters": parameters}
 
     check_problem(gis.post("/gis-export/run", body), 400)
+
+
+def test_shape_is_as_asked_and_a_change_of_datum_is_told(gis: Client, tmp_path: Path) -> None:
+    parameters = {"simplify_tolerance": 3.0, "precision": 1, "make_valid": True, "coordinate_system": "EPSG:26911"}
+    job = gis.submit(layers=("neighborhoods",), parameters=parameters)
+
+    made = read(gis.fetch(job, tmp_path))
+    coordinates = shapely.get_coordinates(made.geometry.values)
+    assert abs(coordinates - coordinates.round(1)).max() < 1e-6
+    assert shapely.coverage_is_valid(made.geometry.explode().values)
+    (layer,) = gis.result(job)["layers"]
+    assert any("change of datum" in warning for warning in layer["warnings"])
 
 
 def test_the_command_takes_a_filter(cloud: LocalCloud, tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ from difflib import get_close_matches
 from typing import Any
 
 from gis_export import crs
-from gis_export.area import Area, AreaError, check_against, parse
+from gis_export.area import Area, AreaError, Box, check_against, parse
 from gis_export.formats import FORMATS, ExportFormat
 from gis_export.models import ExportParameters, ExportRequest
 from gis_export.plan import ExportPlan
 from gis_export.selection import Predicate
+from gis_export.stages import Shape
 from gis_export.where import where
 from terrafusion.counties import CountyConfiguration, CountySnapshot
 from terrafusion.errors import FieldError, Impossible
@@ -34,11 +35,12 @@ def accept(request: ExportRequest, snapshot: CountySnapshot, configuration: Coun
         layers=tuple(request.layers),
         area=area,
         predicate=_predicate(request.parameters, area),
-        crs=_crs(request, settings.default_coordinate_system),
+        crs=_crs(request, settings.default_coordinate_system, snapshot),
         attributes=_attributes(
             request, snapshot, include=settings.include_attributes_default if include is None else include
         ),
         filters=_filters(request, snapshot),
+        shape=_shape(request.parameters, settings.default_simplify_tolerance),
     )
 
 
@@ -114,7 +116,12 @@ def _filter(layer: str, value: Any, snapshot: CountySnapshot) -> dict[str, Any]:
     return tree
 
 
-def _crs(request: ExportRequest, default: str) -> str:
+def _shape(parameters: ExportParameters, default: float) -> Shape:
+    wanted = parameters.simplify_tolerance
+    return Shape(default if wanted is None else wanted, parameters.precision, parameters.make_valid)
+
+
+def _crs(request: ExportRequest, default: str, snapshot: CountySnapshot) -> str:
     wanted = request.parameters.coordinate_system
     forced = FORMATS[request.export_format].forced_crs
     field = "parameters.coordinate_system"
@@ -124,7 +131,25 @@ def _crs(request: ExportRequest, default: str) -> str:
         raise _refuse(field, str(error)) from error
     if forced and resolved.code != forced:
         raise _refuse(field, f"{request.export_format} is always in {forced}; leave coordinate_system out.")
+    if snapshot.bbox and resolved.area_of_use and not _overlap(snapshot.bbox, resolved.area_of_use):
+        raise _refuse(
+            field,
+            f"{resolved.code or 'The CRS'} ({resolved.name}) is for {_degrees(resolved.area_of_use)}, and county "
+            f"'{snapshot.county_id}' lies at {_degrees(snapshot.bbox)}.",
+        )
     return resolved.code or resolved.wkt
+
+
+def _overlap(county: Box, use: Box) -> bool:
+    """Whether boxes meet; an area of use may cross the 180th meridian."""
+    west, south, east, north = use
+    within = (county[0] <= east and west <= county[2]) if west <= east else (county[0] <= east or west <= county[2])
+    return within and county[1] <= north and south <= county[3]
+
+
+def _degrees(box: Box) -> str:
+    west, south, east, north = box
+    return f"longitude {west:.4g} to {east:.4g}, latitude {south:.4g} to {north:.4g}"
 
 
 def _attributes(

@@ -11,6 +11,7 @@ from gis_export.area import Area
 from gis_export.formats import FORMATS, ZIP_MEDIA_TYPE, ExportFormat
 from gis_export.gdal import load
 from gis_export.selection import LayerSource, Predicate
+from gis_export.stages import Shape
 from gis_export.target import Cancelled, Progress, Watch
 from gis_export.writer import LayerResult, Order, Writer
 
@@ -42,6 +43,7 @@ def export(
     area: Area | None = None,
     predicate: Predicate = Predicate.INTERSECTS,
     attributes: Mapping[str, Sequence[str]] | None = None,
+    shape: Shape | None = None,
     progress: Progress | None = None,
 ) -> ExportResult:
     """Write layers to one file in `directory`.
@@ -54,6 +56,8 @@ def export(
         Only features that lie to it as `predicate` says.
     attributes
         Columns to keep, by layer; None keeps all.
+    shape
+        How geometries are made simpler.
     progress
         Called with the share done, 0 to 1; False stops the work.
 
@@ -68,7 +72,7 @@ def export(
     work.mkdir()
     stages.mkdir()
     library = load()
-    order = Order(export_format, crs, area, predicate, attributes)
+    order = Order(export_format, crs, area, predicate, attributes, shape or Shape())
     try:
         with library.lock:
             library.configure({"CPL_VSIL_CURL_CHUNK_SIZE": str(AREA_READ_BYTES) if area else None})

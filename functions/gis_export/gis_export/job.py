@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from gis_export import gdal
+from gis_export.coverage import TooLarge
+from gis_export.crs import shift_warning
 from gis_export.engine import Cancelled, ExportResult, export
 from gis_export.plan import ExportPlan
 from gis_export.selection import LayerSource
@@ -79,23 +81,34 @@ def _export(
             area=plan.area,
             predicate=plan.predicate,
             attributes=plan.attributes,
+            shape=plan.shape,
             progress=tick,
         )
     except Cancelled:
         raise interruption[0] from None
+    except TooLarge as error:
+        raise JobFailure(FailureReason.EXPORT_TOO_LARGE, str(error)) from error
     except gdal.EngineError as error:
         raise JobFailure(FailureReason.ENGINE_ERROR, str(error)) from error
+
+
+def _shift(layer: LayerManifest, target: str) -> list[str]:
+    """What is to be said of the way from the layer's datum to the export's."""
+    source = layer.crs or layer.crs_wkt
+    told = shift_warning(source, target) if source else None
+    return [told] if told else []
 
 
 def _document(
     job: Job, plan: ExportPlan, snapshot: CountySnapshot, result: ExportResult, keep_days: int
 ) -> dict[str, Any]:
+    shifts = {name: _shift(snapshot.layers[name], plan.crs) for name in plan.layers}
     layers = [
         {
             "name": layer.name,
             "record_count": layer.record_count,
             "geometry_type": layer.geometry_type,
-            "warnings": list(layer.warnings),
+            "warnings": [*layer.warnings, *shifts[layer.name]],
             "field_crosswalk": dict(layer.field_crosswalk),
             "losses": [loss.document for loss in layer.losses],
         }

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, field_validator
 
 from gis_export.formats import ExportFormat
 from gis_export.selection import Predicate
@@ -34,6 +34,12 @@ class ExportParameters(_Model):
     )
     spatial_predicate: Literal[Predicate.INTERSECTS, Predicate.WITHIN] = Predicate.INTERSECTS
     clip: StrictBool = False
+    simplify_tolerance: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="In units of the coordinate system of the export."
+    )
+    precision: StrictInt | None = Field(default=None, ge=0, le=15, description="Decimals of coordinates.")
+    make_valid: StrictBool = False
+    dimensions: Literal["XY"] = Field(default="XY", description="The counties' data are kept in two dimensions.")
     coordinate_system: str | None = Field(default=None, max_length=20_000, examples=["EPSG:4326"])
     attributes: list[str] | dict[str, list[str]] | None = None
     include_attributes: StrictBool | None = None

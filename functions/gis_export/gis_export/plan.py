@@ -7,6 +7,7 @@ from typing import Any
 from gis_export.area import Area, parse
 from gis_export.formats import ExportFormat
 from gis_export.selection import Predicate
+from gis_export.stages import Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class ExportPlan:
     crs: str
     attributes: Mapping[str, tuple[str, ...]] | None
     filters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    shape: Shape = field(default_factory=Shape)
 
     @property
     def document(self) -> dict[str, Any]:
@@ -37,6 +39,9 @@ class ExportPlan:
                 "clip": clips,
                 "filter": {name: dict(tree) for name, tree in self.filters.items()} or None,
                 "coordinate_system": self.crs,
+                "simplify_tolerance": self.shape.tolerance,
+                "precision": self.shape.precision,
+                "make_valid": self.shape.make_valid,
                 "attributes": {k: list(v) for k, v in self.attributes.items()} if self.attributes else None,
                 "include_attributes": self.attributes is None or any(self.attributes.values()),
             },
@@ -55,4 +60,5 @@ class ExportPlan:
             crs=parameters["coordinate_system"],
             attributes={k: tuple(v) for k, v in attributes.items()} if attributes else None,
             filters=parameters["filter"] or {},
+            shape=Shape(parameters["simplify_tolerance"], parameters["precision"], parameters["make_valid"]),
         )

@@ -6,16 +6,38 @@ They run where they are asked for only; a plain export streams from the county's
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ctypes import byref, c_char_p, c_void_p
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gis_export.area import Area, in_layer_crs
+from gis_export.coverage import MAX_FEATURES, TooLarge, simplify
 from gis_export.gdal import Library, Messages, dataset, strings
 from gis_export.selection import LayerSource, Predicate, selection
 from gis_export.target import Watch, translated
 
 STAGE = ["-f", "FlatGeobuf", "-lco", "SPATIAL_INDEX=NO", "-nlt", "PROMOTE_TO_MULTI"]
 REPORT_EVERY = 256
+POLYGONS = frozenset({3, 6})
+"""OGC's numbers of polygon and multipolygon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How geometries are made simpler: a tolerance and a number of decimals, in units of the target CRS.
+
+    `make_valid` repairs what these, or the transformation, made invalid.
+    """
+
+    tolerance: float = 0.0
+    precision: int | None = None
+    make_valid: bool = False
+
+    @property
+    def passes(self) -> int:
+        """How many passes over a layer it takes before the one that writes it; 0 when nothing is asked."""
+        if not self.tolerance and self.precision is None:
+            return 0
+        return 1 + bool(self.tolerance) + (self.precision is not None)
 
 
 class Stages:
@@ -42,6 +64,61 @@ class Stages:
         else:
             self._copy_within(what, region, source.name, path, start, share)
         return replace(source, path=str(path), where=None)
+
+    def shaped(
+        self, source: LayerSource, area: Area | None, crs: str, shape: Shape, start: float, share: float
+    ) -> LayerSource:
+        """The features in the target CRS, simplified and rounded; of polygons, neighbours still share their edges."""
+        library = self._library
+        part = share / shape.passes
+        path = self._next(source.name)
+        what = selection(library, replace(source, types={}), area)
+        arguments = [*STAGE, "-nln", source.name, "-t_srs", crs, "-dim", "XY"]
+        with library.listening() as heard, dataset(library, what, heard) as opened:
+            layer = library.GDALDatasetGetLayer(opened, 0)
+            polygons = library.OGR_L_GetGeomType(layer) % 1000 in POLYGONS
+            count = int(library.OGR_L_GetFeatureCount(layer, 1))
+        if shape.tolerance and not polygons:
+            arguments += ["-simplify", repr(shape.tolerance)]
+        if shape.tolerance and polygons and count > MAX_FEATURES:
+            raise TooLarge(
+                f"'{source.name}' has {count:,} polygons to simplify; at most {MAX_FEATURES:,} fit. Ask for an area, "
+                "or a filter, or without simplify_tolerance."
+            )
+        translated(library, self._watch, what, path, arguments, start, part)
+        if shape.tolerance and polygons and count:
+            before, path = path, self._next(source.name)
+            simplify(library, self._watch, before, path, shape.tolerance, start + part)
+            before.unlink()
+        if shape.precision is not None:
+            before, path = path, self._next(source.name)
+            self._round(before, 10.0**-shape.precision, source.name, path, start + share - part, part)
+            before.unlink()
+        return replace(source, path=str(path), where=None)
+
+    def _round(self, before: Path, grid: float, name: str, path: Path, start: float, share: float) -> None:
+        """Put coordinates on a grid; what would vanish stays as it is."""
+        library = self._library
+        with library.listening() as heard, dataset(library, str(before), heard) as opened:
+            source = library.GDALDatasetGetLayer(opened, 0)
+            count = max(1, int(library.OGR_L_GetFeatureCount(source, 1)))
+            with created(library, path, name, source, heard) as target:
+                for number, feature in enumerate(features(library, source)):
+                    if number % REPORT_EVERY == 0:
+                        self._watch.at(start + share * min(1.0, number / count))
+                    self._set_rounded(feature, grid)
+                    library.OGR_L_CreateFeature(target, feature)
+            heard.check()
+
+    def _set_rounded(self, feature: int, grid: float) -> None:
+        library = self._library
+        geometry = library.OGR_F_GetGeometryRef(feature)
+        rounded = library.OGR_G_SetPrecision(geometry, grid, 0)
+        if rounded and not library.OGR_G_IsEmpty(rounded):
+            kind = library.OGR_G_GetGeometryType(geometry)
+            library.OGR_F_SetGeometryDirectly(feature, library.OGR_G_ForceTo(rounded, kind, None))
+        elif rounded:
+            library.OGR_G_DestroyGeometry(rounded)
 
     def _next(self, name: str) -> Path:
         self._made += 1

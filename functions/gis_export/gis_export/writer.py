@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gis_export.area import Area
@@ -12,7 +12,7 @@ from gis_export.gdal import EngineError, Library, dataset
 from gis_export.geoparquet import write_geoparquet
 from gis_export.losses import Loss, layer_losses, schema_losses, value_losses
 from gis_export.selection import LayerSource, Predicate, big_integers, selection, type_name
-from gis_export.stages import Stages
+from gis_export.stages import Shape, Stages
 from gis_export.target import Target, Watch
 
 MULTI_TYPES = {2: 5, 3: 6}
@@ -34,11 +34,12 @@ class Order:
     area: Area | None
     predicate: Predicate
     attributes: Mapping[str, Sequence[str]] | None
+    shape: Shape = field(default_factory=Shape)
 
     @property
     def stages(self) -> int:
         """How many passes over a layer come before the one that writes it."""
-        return int(self.area is not None and self.predicate is not Predicate.INTERSECTS)
+        return int(self.area is not None and self.predicate is not Predicate.INTERSECTS) + self.shape.passes
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ class Writer:
         library, attributes = self._library, self._order.attributes
         part = share / (self._order.stages + 1)
         source, area = self._staged(source, start, part)
-        start, share = start + share - part, part
+        start, share = start + share - part, part  # what is left for the last pass
         what = selection(library, source, area)
         big: list[str] = []
         if not self._spec.holds_64_bits:
@@ -145,16 +146,22 @@ class Writer:
 
     def _staged(self, source: LayerSource, start: float, share: float) -> tuple[LayerSource, Area | None]:
         """The layer after the passes that come before the last, and the area that is still to be asked of it."""
-        order = self._order
-        if order.area is None or order.predicate is Predicate.INTERSECTS:
-            return source, order.area
-        return self._stages.selected(source, order.area, order.predicate, start, share), None
+        order, area = self._order, self._order.area
+        if area is not None and order.predicate is not Predicate.INTERSECTS:
+            source, area = self._stages.selected(source, area, order.predicate, start, share), None
+            start += share
+        if order.shape.passes:
+            passes = share * order.shape.passes
+            source, area = self._stages.shaped(source, area, order.crs, order.shape, start, passes), None
+        return source, area
 
     def _arguments(self, name: str, kept: Sequence[str], *, more: bool) -> list[str]:
         """The words that ogr2ogr would be given."""
         arguments = ["-f", self._spec.driver, "-t_srs", self._order.crs, "-nln", name, "-dim", "XY"]
         if more:
             arguments.append("-update")
+        if self._order.shape.make_valid:
+            arguments.append("-makevalid")
         if self._order.attributes is not None and self._spec.holds_attributes:
             arguments += ["-select", ",".join(_quoted(field) for field in kept)]
         if not more:
@@ -170,9 +177,12 @@ class Writer:
             return [f"FID={_free('fid', taken)}", f"GEOMETRY_NAME={_free('geom', taken)}"]
         if self._order.export_format is ExportFormat.SPATIALITE:
             return [f"FID={_free('ogc_fid', taken)}", f"GEOMETRY_NAME={_free('geometry', taken)}"]
+        options = []
         if self._order.export_format is ExportFormat.GEOJSON and self._order.crs == WGS84:
-            return ["RFC7946=YES"]
-        return []
+            options.append("RFC7946=YES")
+        if "GeoJSON" in self._spec.driver and self._order.shape.precision is not None:
+            options.append(f"COORDINATE_PRECISION={self._order.shape.precision}")
+        return options
 
     def _found(self, written: _Written, path: Path, index: int) -> LayerResult:
         """What came of a layer, by the file's own description where it has one: its rows are all there."""
