@@ -109,12 +109,12 @@ def test_what_cannot_be_read_is_refused(gis: Client, parameters: dict[str, Any])
 
 
 def test_shape_is_as_asked_and_a_change_of_datum_is_told(gis: Client, tmp_path: Path) -> None:
-    parameters = {"simplify_tolerance": 3.0, "precision": 1, "make_valid": True, "coordinate_system": "EPSG:26911"}
-    job = gis.submit(layers=("neighborhoods",), parameters=parameters)
+    parameters = {"simplify_tolerance": 3.0, "precision": 2, "make_valid": True, "coordinate_system": "EPSG:26911"}
+    job = gis.submit(parameters=parameters)
 
     made = read(gis.fetch(job, tmp_path))
     coordinates = shapely.get_coordinates(made.geometry.values)
-    assert abs(coordinates - coordinates.round(1)).max() < 1e-6
+    assert abs(coordinates - coordinates.round(2)).max() < 1e-6
     assert shapely.coverage_is_valid(made.geometry.explode().values)
     (layer,) = gis.result(job)["layers"]
     assert any("change of datum" in warning for warning in layer["warnings"])

@@ -17,6 +17,8 @@ from gis_export.target import Watch, translated
 
 STAGE = ["-f", "FlatGeobuf", "-lco", "SPATIAL_INDEX=NO", "-nlt", "PROMOTE_TO_MULTI"]
 REPORT_EVERY = 256
+ROUND_EACH_VERTEX, KEEP_VALID = 1, 0
+"""Neighbours' common vertices go the same way in the first; the second serves where that makes a polygon invalid."""
 POLYGONS = frozenset({3, 6})
 """OGC's numbers of polygon and multipolygon."""
 
@@ -113,7 +115,10 @@ class Stages:
     def _set_rounded(self, feature: int, grid: float) -> None:
         library = self._library
         geometry = library.OGR_F_GetGeometryRef(feature)
-        rounded = library.OGR_G_SetPrecision(geometry, grid, 0)
+        rounded = library.OGR_G_SetPrecision(geometry, grid, ROUND_EACH_VERTEX)
+        if rounded and not library.OGR_G_IsValid(rounded):
+            library.OGR_G_DestroyGeometry(rounded)
+            rounded = library.OGR_G_SetPrecision(geometry, grid, KEEP_VALID)
         if rounded and not library.OGR_G_IsEmpty(rounded):
             kind = library.OGR_G_GetGeometryType(geometry)
             library.OGR_F_SetGeometryDirectly(feature, library.OGR_G_ForceTo(rounded, kind, None))
