@@ -32,6 +32,8 @@ def export(
     ] = None,
     precision: Annotated[int | None, typer.Option("--precision", help="Decimals of coordinates.")] = None,
     make_valid: Annotated[bool, typer.Option("--make-valid", help="Repair invalid geometries.")] = False,
+    bundle: Annotated[bool, typer.Option("--bundle", help="A zip with manifest, README and area.")] = False,
+    all_or_nothing: Annotated[bool, typer.Option("--all-or-nothing", help="No layer without the others.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File or folder to write to.")] = None,
     api: ApiOption = None,
     token: TokenOption = None,
@@ -49,6 +51,8 @@ def export(
         "simplify_tolerance": tolerance,
         "precision": precision,
         "make_valid": make_valid or None,
+        "bundle": bundle or None,
+        "all_or_nothing": all_or_nothing or None,
     }
     request = build_request(county, export_format, layers, read_area(aoi, bbox), parameters)
     results = run_to_end(connection, PLUGIN, request, title_of(request), quiet=as_json)

@@ -10,9 +10,10 @@ import pytest
 import shapely
 from shapely.geometry import LineString, Polygon
 
-from gis_export import coverage, crs
+from gis_export import crs
 from gis_export.engine import Cancelled, export
 from gis_export.formats import ExportFormat
+from gis_export.gdal import TooLarge
 from gis_export.selection import LayerSource
 from gis_export.stages import Shape
 
@@ -145,7 +146,7 @@ def test_more_polygons_than_memory_holds_are_refused(
 ) -> None:
     monkeypatch.setattr("gis_export.stages.MAX_FEATURES", 10)
 
-    with pytest.raises(coverage.TooLarge, match=r"64 polygons.*10"):
+    with pytest.raises(TooLarge, match=r"64 polygons.*10"):
         simplified(source, tmp_path, Shape(tolerance=5.0))
 
     assert not list(tmp_path.iterdir())

@@ -7,18 +7,22 @@ from typing import Any
 from gis_export import crs
 from gis_export.area import Area, AreaError, Box, check_against, parse
 from gis_export.formats import FORMATS, ExportFormat
+from gis_export.gdal import TooLarge
+from gis_export.limits import Limits, check_format
 from gis_export.models import ExportParameters, ExportRequest
 from gis_export.plan import ExportPlan
 from gis_export.selection import Predicate
 from gis_export.stages import Shape
 from gis_export.where import where
-from terrafusion.counties import CountyConfiguration, CountySnapshot
+from terrafusion.counties import CountyConfiguration, CountySnapshot, GisExportConfiguration
 from terrafusion.errors import FieldError, Impossible
 from terrafusion.filters import FilterError, check, read
 
 
-def accept(request: ExportRequest, snapshot: CountySnapshot, configuration: CountyConfiguration) -> ExportPlan:
-    """Check a request against a county's data and limits.
+def accept(
+    request: ExportRequest, snapshot: CountySnapshot, configuration: CountyConfiguration, roles: Collection[str] = ()
+) -> ExportPlan:
+    """Check a request against a county's data and limits, and what the caller's roles may see.
 
     Raises
     ------
@@ -28,6 +32,11 @@ def accept(request: ExportRequest, snapshot: CountySnapshot, configuration: Coun
     settings = configuration.gis_export
     _check_format(request.export_format, settings.available_formats)
     _check_layers(request.layers, snapshot)
+    _check_limits(request, snapshot, settings)
+    hidden = {
+        name: tuple(field.name for field in snapshot.layers[name].fields if field.name in settings.redacted(roles))
+        for name in request.layers
+    }
     include = request.parameters.include_attributes
     area = _area(request.area_of_interest, snapshot, settings.max_export_area_sq_km)
     return ExportPlan(
@@ -36,10 +45,15 @@ def accept(request: ExportRequest, snapshot: CountySnapshot, configuration: Coun
         area=area,
         predicate=_predicate(request.parameters, area),
         crs=_crs(request, settings.default_coordinate_system, snapshot),
-        attributes=_attributes(
-            request, snapshot, include=settings.include_attributes_default if include is None else include
+        attributes=_without(
+            _attributes(request, snapshot, include=settings.include_attributes_default if include is None else include),
+            hidden,
+            snapshot,
         ),
-        filters=_filters(request, snapshot),
+        redacted={name: fields for name, fields in hidden.items() if fields},
+        filters=_filters(request, snapshot, hidden),
+        bundle=request.parameters.bundle,
+        all_or_nothing=request.parameters.all_or_nothing,
         shape=_shape(request.parameters, settings.default_simplify_tolerance),
     )
 
@@ -73,6 +87,33 @@ def _check_layers(layers: Sequence[str], snapshot: CountySnapshot) -> None:
             raise _refuse("layers", f"'{name}' is a table without locations; it cannot be exported as a map layer.")
 
 
+def _check_limits(request: ExportRequest, snapshot: CountySnapshot, settings: GisExportConfiguration) -> None:
+    """What is known before anything is read: the number of layers, and of features where all are wanted."""
+    if settings.max_layers is not None and len(request.layers) > settings.max_layers:
+        raise _refuse(
+            "layers", f"{len(request.layers)} layers are asked for; this county's limit is {settings.max_layers}."
+        )
+    if request.area_of_interest is not None or request.parameters.filter is not None:
+        return
+    counts = {name: snapshot.layers[name].count for name in request.layers}
+    try:
+        Limits(settings.max_features).check_features(sum(counts.values()))
+        for name, count in counts.items():
+            check_format(request.export_format, name, count, [])
+    except TooLarge as error:
+        raise _refuse("layers", str(error)) from error
+
+
+def _without(
+    attributes: dict[str, tuple[str, ...]] | None, hidden: Mapping[str, Collection[str]], snapshot: CountySnapshot
+) -> dict[str, tuple[str, ...]] | None:
+    """The columns to keep, less those that the caller may not see."""
+    if not any(hidden.values()):
+        return attributes
+    listed = attributes or {name: tuple(f.name for f in snapshot.layers[name].fields) for name in hidden}
+    return {name: tuple(column for column in columns if column not in hidden[name]) for name, columns in listed.items()}
+
+
 def _area(value: Mapping[str, Any] | None, snapshot: CountySnapshot, limit_sq_km: float) -> Area | None:
     if value is None:
         return None
@@ -93,7 +134,9 @@ def _predicate(parameters: ExportParameters, area: Area | None) -> Predicate:
     return wanted
 
 
-def _filters(request: ExportRequest, snapshot: CountySnapshot) -> dict[str, dict[str, Any]]:
+def _filters(
+    request: ExportRequest, snapshot: CountySnapshot, hidden: Mapping[str, Collection[str]]
+) -> dict[str, dict[str, Any]]:
     """The conditions as CQL2-JSON by layer: one for all layers asked for, or each its own."""
     wanted = request.parameters.filter
     if wanted is None:
@@ -104,13 +147,14 @@ def _filters(request: ExportRequest, snapshot: CountySnapshot) -> dict[str, dict
         if layer not in request.layers:
             hint = _nearest(layer, request.layers)
             raise _refuse("parameters.filter", f"'{layer}' is not among the layers asked for. {hint}")
-    return {layer: _filter(layer, value, snapshot) for layer, value in by_layer.items()}
+    return {layer: _filter(layer, value, snapshot, hidden[layer]) for layer, value in by_layer.items()}
 
 
-def _filter(layer: str, value: Any, snapshot: CountySnapshot) -> dict[str, Any]:
+def _filter(layer: str, value: Any, snapshot: CountySnapshot, hidden: Collection[str]) -> dict[str, Any]:
+    """A layer's condition; what may not be seen cannot be asked for either, as answers would tell it."""
     try:
         tree = read(value)
-        where(check(tree, snapshot.layers[layer].fields))
+        where(check(tree, [field for field in snapshot.layers[layer].fields if field.name not in hidden]))
     except FilterError as error:
         raise _refuse("parameters.filter", f"Layer '{layer}': {error}") from error
     return tree

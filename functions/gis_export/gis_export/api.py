@@ -50,7 +50,7 @@ def run(request: ExportRequest, caller: Caller, response: Response, key: KeyHead
     """Ask for an export of a county's layers."""
 
     def plan(snapshot: CountySnapshot, configuration: CountyConfiguration) -> Accepted:
-        planned = accept(request, snapshot, configuration)
+        planned = accept(request, snapshot, configuration, caller.roles)
         return Accepted(planned.document, planned.export_format.value)
 
     return jobs.run(caller, request, key, response, plan)
@@ -83,6 +83,11 @@ def defaults(county_id: str, caller: Caller) -> Defaults:
         default_simplify_tolerance=configuration.gis_export.default_simplify_tolerance,
         include_attributes_default=configuration.gis_export.include_attributes_default,
         max_features=configuration.gis_export.max_features,
+        max_layers=configuration.gis_export.max_layers,
+        max_result_bytes=configuration.gis_export.max_result_bytes,
+        licence=configuration.gis_export.licence,
+        attribution=configuration.gis_export.attribution,
+        redacted_fields=sorted(configuration.gis_export.redacted(caller.roles)),
     )
 
 

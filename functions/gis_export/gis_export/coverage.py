@@ -5,15 +5,11 @@ It holds a layer in memory, some 5 kB a feature: layers beyond `MAX_FEATURES` ar
 
 from pathlib import Path
 
-from gis_export.gdal import EngineError, Library, strings
+from gis_export.gdal import Library, strings
 from gis_export.target import Cancelled, Watch
 
 MAX_FEATURES = 250_000
 """At 5 kB each, 1.2 of a worker's 2 GB."""
-
-
-class TooLarge(EngineError):
-    """More than a worker can do; the text says what would do."""
 
 
 def simplify(library: Library, watch: Watch, source: Path, target: Path, tolerance: float, start: float) -> None:

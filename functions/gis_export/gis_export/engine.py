@@ -2,23 +2,41 @@
 
 import hashlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gis_export.archive import zip_files
 from gis_export.area import Area
 from gis_export.formats import FORMATS, ZIP_MEDIA_TYPE, ExportFormat
-from gis_export.gdal import load
+from gis_export.gdal import TooLarge, load
+from gis_export.limits import Limits
+from gis_export.order import LayerResult, Order
 from gis_export.selection import LayerSource, Predicate
 from gis_export.stages import Shape
 from gis_export.target import Cancelled, Progress, Watch
-from gis_export.writer import LayerResult, Order, Writer
+from gis_export.writer import Writer
 
 __all__ = ["Cancelled", "ExportResult", "LayerResult", "Progress", "export"]
 
 AREA_READ_BYTES = 1_048_576
 """Chunk of a remote read under an area: few large reads, not many small ones. Whole layers do best with 16 kB."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A file of an export's data; in a zip, by its name there."""
+
+    name: str
+    size_bytes: int
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path, name: str) -> "DataFile":
+        """Read a file's size and checksum."""
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return cls(name, path.stat().st_size, digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +49,10 @@ class ExportResult:
     size_bytes: int
     sha256: str
     layers: tuple[LayerResult, ...]
+    parts: tuple[DataFile, ...] = ()
+
+
+Companions = Callable[[Path, Sequence[DataFile], Sequence[LayerResult]], None]
 
 
 def export(
@@ -44,6 +66,10 @@ def export(
     predicate: Predicate = Predicate.INTERSECTS,
     attributes: Mapping[str, Sequence[str]] | None = None,
     shape: Shape | None = None,
+    limits: Limits | None = None,
+    all_or_nothing: bool = True,
+    companions: Companions | None = None,
+    bundle: bool = False,
     progress: Progress | None = None,
 ) -> ExportResult:
     """Write layers to one file in `directory`.
@@ -58,6 +84,14 @@ def export(
         Columns to keep, by layer; None keeps all.
     shape
         How geometries are made simpler.
+    limits
+        What the export may come to.
+    all_or_nothing
+        Whether a layer that fails takes the others with it.
+    companions
+        Writes what goes into a zip beside the data: it is given the folder, the data's files in it, and the layers.
+    bundle
+        Whether a zip is made also where the data are one file.
     progress
         Called with the share done, 0 to 1; False stops the work.
 
@@ -72,31 +106,45 @@ def export(
     work.mkdir()
     stages.mkdir()
     library = load()
-    order = Order(export_format, crs, area, predicate, attributes, shape or Shape())
+    order = Order(export_format, crs, area, predicate, attributes, shape or Shape(), limits or Limits(), all_or_nothing)
     try:
         with library.lock:
             library.configure({"CPL_VSIL_CURL_CHUNK_SIZE": str(AREA_READ_BYTES) if area else None})
             writer = Writer(library, work, stages, stem, order, Watch(progress or (lambda _: True)))
             layers = writer.write(sources)
-        return _packed(work, directory, stem, export_format, layers)
+        result = _packed(work, directory, stem, export_format, layers, companions, bundle)
+        try:
+            order.limits.check_bytes(result.size_bytes)
+        except TooLarge:
+            result.path.unlink()
+            raise
+        return result
     finally:
         shutil.rmtree(work, ignore_errors=True)
         shutil.rmtree(stages, ignore_errors=True)
 
 
 def _packed(
-    work: Path, directory: Path, stem: str, export_format: ExportFormat, layers: tuple[LayerResult, ...]
+    work: Path,
+    directory: Path,
+    stem: str,
+    export_format: ExportFormat,
+    layers: tuple[LayerResult, ...],
+    companions: Companions | None,
+    bundle: bool,
 ) -> ExportResult:
-    """Move the file out of the work folder, in a zip where it is several."""
+    """Move the file out of the work folder, in a zip where it is several, or is to have company."""
     spec = FORMATS[export_format]
     made = sorted(work.iterdir())
-    if spec.always_zipped or len(made) > 1:
-        path = directory / f"{stem}{spec.extension if len(layers) == 1 or spec.many_layers else ''}.zip"
-        zip_files(path, made)
-        media_type = ZIP_MEDIA_TYPE
-    else:
+    if not (spec.always_zipped or bundle or len(made) > 1):
         path = made[0].replace(directory / made[0].name)
-        media_type = spec.media_type
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return ExportResult(path, media_type, path.name, path.stat().st_size, digest, layers)
+        data = DataFile.of(path, path.name)
+        return ExportResult(path, spec.media_type, path.name, data.size_bytes, data.sha256, layers, (data,))
+    files = [path for root in made for path in (sorted(root.rglob("*")) if root.is_dir() else [root]) if path.is_file()]
+    parts = tuple(DataFile.of(path, path.relative_to(work).as_posix()) for path in files)
+    if companions:
+        companions(work, parts, layers)
+    path = directory / f"{stem}{spec.extension if len(layers) == 1 or spec.many_layers else ''}.zip"
+    zip_files(path, sorted(work.iterdir()))
+    packed = DataFile.of(path, path.name)
+    return ExportResult(path, ZIP_MEDIA_TYPE, path.name, packed.size_bytes, packed.sha256, layers, parts)

@@ -35,6 +35,10 @@ class EngineError(Exception):
     """GDAL could not do what it was asked; the text is GDAL's own."""
 
 
+class TooLarge(EngineError):
+    """More than a limit allows; the text names the figure, the limit and what would do."""
+
+
 class Messages:
     """What GDAL said during a call."""
 

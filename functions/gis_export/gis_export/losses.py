@@ -17,6 +17,7 @@ from gis_export.stages import features
 TEXT = frozenset({"String"})
 NUMBERS = frozenset({"Integer", "Integer64", "Real", "Int16", "Float32", "Boolean"})
 DATE_TIME = "DateTime"
+TICK_ROWS = 4_096
 NOISE = re.compile(r"\..*(?:0{5}|9{5})\d{1,3}$")
 """What GDAL's JSON writer takes for rounding errors, and a little more: its own rule is not documented."""
 
@@ -70,11 +71,17 @@ def schema_losses(before: Mapping[str, str], after: Mapping[str, str]) -> list[L
 
 
 def value_losses(
-    library: Library, what: str, columns: Mapping[str, str], big: Sequence[str], spec: FormatSpec
+    library: Library,
+    what: str,
+    columns: Mapping[str, str],
+    big: Sequence[str],
+    spec: FormatSpec,
+    tick: Callable[[], None],
 ) -> list[Loss]:
     """Values of a selection that the format changes.
 
     `columns` are those written, with their types; `big` those of them that are text for the sake of their digits.
+    `tick` is called now and then, and may raise to stop.
     """
     checks = [check for name, kind in columns.items() if '"' not in name for check in _checks(name, kind, spec)]
     checks += [check for name in big for check in _of_integers(name, f'"{name}"', spec)]
@@ -91,7 +98,7 @@ def value_losses(
         asked = [check for check in checks if check.query]
         if asked and _any(library, layer, [check.query for check in asked]):
             found += [check for check in asked if _any(library, layer, [check.query])]
-        counts = _counts(library, layer, found)
+        counts = _counts(library, layer, found, tick)
     return [
         Loss(check.kind, f"column '{check.column}': {check.says.format(n=f'{count:,}')}", check.column, count)
         for check, count in zip(found, counts, strict=True)
@@ -120,7 +127,7 @@ def _balanced(parts: Sequence[str]) -> str:
     return f"({_balanced(parts[:half])} OR {_balanced(parts[half:])})" if half else parts[0]
 
 
-def _counts(library: Library, layer: int, checks: Sequence[_Check]) -> list[int]:
+def _counts(library: Library, layer: int, checks: Sequence[_Check], tick: Callable[[], None]) -> list[int]:
     """Read the columns in question, value by value."""
     if not checks:
         return []
@@ -139,7 +146,9 @@ def _counts(library: Library, layer: int, checks: Sequence[_Check]) -> list[int]
         library.OGR_F_IsFieldSetAndNotNull,
     )
     reals = {index for index in places if checks[places[index][0]].kind is LossKind.DIGITS}
-    for feature in features(library, layer):
+    for row, feature in enumerate(features(library, layer)):
+        if row % TICK_ROWS == 0:
+            tick()
         for index, numbers in places.items():
             value = None
             if is_set(feature, index):

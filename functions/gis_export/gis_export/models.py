@@ -43,6 +43,10 @@ class ExportParameters(_Model):
     coordinate_system: str | None = Field(default=None, max_length=20_000, examples=["EPSG:4326"])
     attributes: list[str] | dict[str, list[str]] | None = None
     include_attributes: StrictBool | None = None
+    bundle: StrictBool = Field(default=False, description="A zip with the data, a manifest, a README and the area.")
+    all_or_nothing: StrictBool = Field(
+        default=False, description="Whether a layer that fails takes the others with it."
+    )
 
 
 class ExportRequest(_Model):
@@ -101,3 +105,8 @@ class Defaults(_Model):
     default_simplify_tolerance: float
     include_attributes_default: bool
     max_features: int | None
+    max_layers: int | None
+    max_result_bytes: int | None
+    licence: str | None
+    attribution: str | None
+    redacted_fields: list[str]

@@ -14,7 +14,8 @@ from gis_export.stages import Shape
 class ExportPlan:
     """An export as accepted.
 
-    `crs` is an authority code or WKT, `attributes` the columns by layer, None for all, `filters` CQL2-JSON by layer.
+    `crs` is an authority code or WKT, `attributes` the columns by layer, None for all, `filters` CQL2-JSON by layer,
+    `redacted` the columns that the caller may not see.
     """
 
     export_format: ExportFormat
@@ -25,6 +26,9 @@ class ExportPlan:
     attributes: Mapping[str, tuple[str, ...]] | None
     filters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     shape: Shape = field(default_factory=Shape)
+    redacted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    bundle: bool = False
+    all_or_nothing: bool = False
 
     @property
     def document(self) -> dict[str, Any]:
@@ -43,6 +47,9 @@ class ExportPlan:
                 "precision": self.shape.precision,
                 "make_valid": self.shape.make_valid,
                 "attributes": {k: list(v) for k, v in self.attributes.items()} if self.attributes else None,
+                "bundle": self.bundle,
+                "all_or_nothing": self.all_or_nothing,
+                "redacted_fields": {k: list(v) for k, v in self.redacted.items()},
                 "include_attributes": self.attributes is None or any(self.attributes.values()),
             },
         }
@@ -60,5 +67,8 @@ class ExportPlan:
             crs=parameters["coordinate_system"],
             attributes={k: tuple(v) for k, v in attributes.items()} if attributes else None,
             filters=parameters["filter"] or {},
+            redacted={k: tuple(v) for k, v in parameters["redacted_fields"].items()},
+            bundle=parameters["bundle"],
+            all_or_nothing=parameters["all_or_nothing"],
             shape=Shape(parameters["simplify_tolerance"], parameters["precision"], parameters["make_valid"]),
         )

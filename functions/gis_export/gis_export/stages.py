@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gis_export.area import Area, in_layer_crs
-from gis_export.coverage import MAX_FEATURES, TooLarge, simplify
-from gis_export.gdal import Library, Messages, dataset, strings
+from gis_export.coverage import MAX_FEATURES, simplify
+from gis_export.gdal import Library, Messages, TooLarge, dataset, strings
 from gis_export.selection import LayerSource, Predicate, selection
 from gis_export.target import Watch, translated
 

@@ -1,8 +1,10 @@
 """Writes the layers of one export into its work folder."""
 
 import re
+import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from ctypes import c_double
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gis_export.area import Area
@@ -10,9 +12,11 @@ from gis_export.crs import WGS84
 from gis_export.formats import FORMATS, ExportFormat, LossKind
 from gis_export.gdal import EngineError, Library, dataset
 from gis_export.geoparquet import write_geoparquet
+from gis_export.limits import Column, check_format
 from gis_export.losses import Loss, layer_losses, schema_losses, value_losses
+from gis_export.order import LayerError, LayerResult, Order, blaming, failure
 from gis_export.selection import LayerSource, Predicate, big_integers, selection, type_name
-from gis_export.stages import Shape, Stages
+from gis_export.stages import Stages
 from gis_export.target import Target, Watch
 
 MULTI_TYPES = {2: 5, 3: 6}
@@ -23,35 +27,6 @@ GDAL_ON_LOSSES = re.compile(
     r"has been truncated"
 )
 """Warnings of GDAL's that the losses say better."""
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """How an export is to be made; see `gis_export.engine.export`."""
-
-    export_format: ExportFormat
-    crs: str
-    area: Area | None
-    predicate: Predicate
-    attributes: Mapping[str, Sequence[str]] | None
-    shape: Shape = field(default_factory=Shape)
-
-    @property
-    def stages(self) -> int:
-        """How many passes over a layer come before the one that writes it."""
-        return int(self.area is not None and self.predicate is not Predicate.INTERSECTS) + self.shape.passes
-
-
-@dataclass(frozen=True, slots=True)
-class LayerResult:
-    """A layer as written; `field_crosswalk` gives the column's name in the file where it is another."""
-
-    name: str
-    record_count: int
-    geometry_type: str
-    warnings: tuple[str, ...]
-    field_crosswalk: dict[str, str]
-    losses: tuple[Loss, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +48,56 @@ class Writer:
         self._order = order
         self._spec = FORMATS[order.export_format]
         self._watch = watch
+        self._features = 0
 
     def write(self, sources: Sequence[LayerSource]) -> tuple[LayerResult, ...]:
-        """Write all layers, and give what became of each."""
+        """Write all layers, and give what became of each.
+
+        Raises
+        ------
+        EngineError
+            When a layer cannot be written and the others are not to come without it, or none can.
+        """
         if self._spec.many_layers or len(sources) == 1:
-            return self._write_file(f"{self._stem}{self._spec.extension}", sources, 0.0, 1.0)
-        share = 1 / len(sources)
-        return tuple(
-            result
-            for number, source in enumerate(sources)
-            for result in self._write_file(f"{source.name}{self._spec.extension}", [source], number * share, share)
-        )
+            written = self._write_together(f"{self._stem}{self._spec.extension}", sources)
+        else:
+            share = 1 / len(sources)
+            written = [
+                self._write_alone(f"{source.name}{self._spec.extension}", source, number * share, share)
+                for number, source in enumerate(sources)
+            ]
+        if all(layer.error for layer in written):
+            raise EngineError("; ".join(f"{layer.name}: {layer.error}" for layer in written))
+        return tuple(written)
+
+    def _write_together(self, name: str, sources: Sequence[LayerSource]) -> list[LayerResult]:
+        """Write one file; it is begun anew without a layer that fails, so that it holds nothing half."""
+        failed: dict[str, LayerResult] = {}
+        while remaining := [source for source in sources if source.name not in failed]:
+            try:
+                written = {layer.name: layer for layer in self._write_file(name, remaining, 0.0, 1.0)}
+                return [failed.get(source.name) or written[source.name] for source in sources]
+            except LayerError as error:
+                self._give_up(error)
+                failed[error.layer] = failure(error)
+                self._features = 0
+        return list(failed.values())
+
+    def _write_alone(self, name: str, source: LayerSource, start: float, share: float) -> LayerResult:
+        try:
+            (written,) = self._write_file(name, [source], start, share)
+        except LayerError as error:
+            self._give_up(error)
+            return failure(error)
+        return written
+
+    def _give_up(self, error: LayerError) -> None:
+        """Delete what there is of a layer's file; raise where the others do not come without it."""
+        if self._order.all_or_nothing:
+            raise error.cause
+        for path in self._work.iterdir():
+            if path.name.startswith((f"{self._stem}.", f"{error.layer}.")):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _write_file(
         self, name: str, sources: Sequence[LayerSource], start: float, share: float
@@ -97,12 +111,16 @@ class Writer:
         try:
             for number, source in enumerate(sources):
                 part = share / len(sources)
-                written.append(self._write_layer(source, written_to, target, start + number * part, part))
+                with blaming(source.name):
+                    written.append(self._write_layer(source, written_to, target, start + number * part, part))
         finally:
             with self._library.listening() as heard:
                 target.close()
         heard.check()
-        found = [self._found(layer, written_to, number) for number, layer in enumerate(written)]
+        found = []
+        for number, layer in enumerate(written):
+            with blaming(layer.result.name):
+                found.append(self._found(layer, written_to, number))
         if is_parquet:
             with self._library.listening() as heard:
                 dated = selection(self._library, LayerSource(sources[0].name, str(written_to), sources[0].types), None)
@@ -128,6 +146,7 @@ class Writer:
             count = int(library.OGR_L_GetFeatureCount(layer, 1))
             columns = _columns(library, layer)
             kept = list(columns) if attributes is None else attributes[source.name]
+            self._check_size(source.name, count, layer, kept)
             if not self._spec.holds_attributes:
                 kept = ()
             arguments = self._arguments(source.name, kept, more=target.is_open)
@@ -140,9 +159,27 @@ class Writer:
             geometry_type = _geometry_type(library, layer)
             warnings = heard.warnings
         columns = {name: kind for name, kind in columns.items() if name in set(kept)}
-        losses = value_losses(library, what, columns, big, self._spec) if count else []
+        losses = (
+            value_losses(library, what, columns, big, self._spec, lambda: self._watch.at(start + share))
+            if count
+            else []
+        )
         self._watch.at(start + share)
         return _Written(LayerResult(source.name, count, geometry_type, warnings, {}, tuple(losses)), columns)
+
+    def _check_size(self, name: str, count: int, layer: int, kept: Sequence[str]) -> None:
+        """Refuse what is too large before anything is written."""
+        library = self._library
+        self._features += count
+        self._order.limits.check_features(self._features)
+        definition = library.OGR_L_GetLayerDefn(layer)
+        fields = [library.OGR_FD_GetFieldDefn(definition, i) for i in range(library.OGR_FD_GetFieldCount(definition))]
+        columns = [
+            Column(type_name(library, field), int(library.OGR_Fld_GetWidth(field)))
+            for field in fields
+            if library.OGR_Fld_GetNameRef(field).decode() in set(kept)
+        ]
+        check_format(self._order.export_format, name, count, columns)
 
     def _staged(self, source: LayerSource, start: float, share: float) -> tuple[LayerSource, Area | None]:
         """The layer after the passes that come before the last, and the area that is still to be asked of it."""
@@ -188,8 +225,9 @@ class Writer:
         """What came of a layer, by the file's own description where it has one: its rows are all there."""
         result, columns = written.result, written.columns
         after = {name: self._spec.types.get(kind, kind) for name, kind in columns.items()}
+        extent = None
         if self._spec.keeps_schema:
-            after = self._described(result, columns, path, index)
+            after, extent = self._described(result, columns, path, index)
         kept_types = self._order.export_format is ExportFormat.GEOPARQUET
         losses = [
             *self._always(columns),
@@ -201,7 +239,7 @@ class Writer:
         if result.record_count == 0:
             told.append("no feature was selected; the layer is empty")
         crosswalk = {old: new for old, new in zip(columns, after, strict=True) if old != new}
-        return replace(result, warnings=tuple(told), field_crosswalk=crosswalk, losses=tuple(losses))
+        return replace(result, warnings=tuple(told), field_crosswalk=crosswalk, losses=tuple(losses), extent=extent)
 
     def _always(self, columns: Mapping[str, str]) -> list[Loss]:
         losses = layer_losses(self._spec, columns)
@@ -209,20 +247,32 @@ class Writer:
             return [loss for loss in losses if loss.kind is not LossKind.COORDINATES]
         return losses
 
-    def _described(self, result: LayerResult, columns: Mapping[str, str], path: Path, index: int) -> dict[str, str]:
-        """The columns in the file, in the order of those that were written."""
+    def _described(
+        self, result: LayerResult, columns: Mapping[str, str], path: Path, index: int
+    ) -> tuple[dict[str, str], tuple[float, float, float, float] | None]:
+        """The columns in the file, in the order of those that were written, and the layer's extent."""
         library = self._library
         with library.listening() as heard, dataset(library, str(path), heard) as opened:
             layer = library.GDALDatasetGetLayerByName(opened, result.name.encode())
             layer = layer or library.GDALDatasetGetLayer(opened, index)
             count = int(library.OGR_L_GetFeatureCount(layer, 1))
             found = _columns(library, layer)
+            extent = extent_of(library, layer) if count else None
         if count != result.record_count:
             raise EngineError(
                 f"'{result.name}' has {count:,} features in the file, and {result.record_count:,} to write."
             )
         added = set(found) - set(columns) if self._order.export_format is ExportFormat.GML else set()
-        return {name: kind for name, kind in found.items() if name not in added}
+        return {name: kind for name, kind in found.items() if name not in added}, extent
+
+
+def extent_of(library: Library, layer: int) -> tuple[float, float, float, float] | None:
+    """A layer's extent as west, south, east, north; None where it has none."""
+    envelope = (c_double * 4)()
+    if library.OGR_L_GetExtent(layer, envelope, 1):
+        return None
+    west, east, south, north = envelope
+    return (west, south, east, north)
 
 
 def _geometry_type(library: Library, layer: int) -> str:
