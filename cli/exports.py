@@ -55,6 +55,8 @@ def export(
         "all_or_nothing": all_or_nothing or None,
     }
     request = build_request(county, export_format, layers, read_area(aoi, bbox), parameters)
+    if not as_json:
+        console.print(foretold(connection.post(f"/api/v1/{PLUGIN}/estimate", request)), style="dim", soft_wrap=True)
     results = run_to_end(connection, PLUGIN, request, title_of(request), quiet=as_json)
     result = results["result"]
     target = target_path(output, result["files"][0]["name"])
@@ -90,6 +92,15 @@ def build_request(
 def title_of(request: Mapping[str, Any]) -> str:
     """What the progress bar calls an export."""
     return f"{request['export_format']} {', '.join(request['layers'])}"
+
+
+def foretold(estimate: Mapping[str, Any]) -> str:
+    """An estimate in words."""
+    about = "" if all(layer["exact"] for layer in estimate["layers"]) else "at most about "
+    text = (
+        f"{about}{estimate['features']:,} features, some {file_size(estimate['bytes'])} in {estimate['seconds']:.0f} s"
+    )
+    return f"{text}; a limit will refuse it: {estimate['refusal']}" if estimate["refusal"] else text
 
 
 def read_filter(text: str | None) -> str | dict[str, Any] | None:

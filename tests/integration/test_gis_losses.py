@@ -21,8 +21,8 @@ from shapely.geometry import box
 from cli.loading import prepare
 from gis_export.engine import ExportResult, LayerResult, export
 from gis_export.formats import FORMATS, ExportFormat, LossKind
-from gis_export.job import OGR_TYPES
 from gis_export.selection import LayerSource
+from gis_export.sources import OGR_TYPES
 from local.sample import write
 from tests.conftest import ogrinfo
 

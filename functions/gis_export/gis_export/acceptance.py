@@ -22,7 +22,16 @@ from terrafusion.filters import FilterError, check, read
 def accept(
     request: ExportRequest, snapshot: CountySnapshot, configuration: CountyConfiguration, roles: Collection[str] = ()
 ) -> ExportPlan:
-    """Check a request against a county's data and limits, and what the caller's roles may see.
+    """Understand a request, and refuse it where it is beyond a limit; see `understand`."""
+    plan = understand(request, snapshot, configuration, roles)
+    _check_limits(request, snapshot, configuration.gis_export)
+    return plan
+
+
+def understand(
+    request: ExportRequest, snapshot: CountySnapshot, configuration: CountyConfiguration, roles: Collection[str] = ()
+) -> ExportPlan:
+    """Check a request against a county's data, and what the caller's roles may see.
 
     Raises
     ------
@@ -32,7 +41,6 @@ def accept(
     settings = configuration.gis_export
     _check_format(request.export_format, settings.available_formats)
     _check_layers(request.layers, snapshot)
-    _check_limits(request, snapshot, settings)
     hidden = {
         name: tuple(field.name for field in snapshot.layers[name].fields if field.name in settings.redacted(roles))
         for name in request.layers

@@ -1,15 +1,19 @@
 """The export plugin's routes and its Lambda entry."""
 
 import os
+from dataclasses import asdict
 from functools import cache
 from typing import Any
 
 from fastapi import Response
 from mangum import Mangum
 
-from gis_export.acceptance import accept, available_formats
+from gis_export import gdal
+from gis_export.acceptance import accept, available_formats, understand
+from gis_export.estimate import START_SECONDS, estimated, refusal
 from gis_export.formats import FORMATS
-from gis_export.models import Defaults, ExportRequest, FormatInfo, Formats
+from gis_export.limits import Limits
+from gis_export.models import Defaults, Estimate, ExportRequest, FormatInfo, Formats, LayerEstimate
 from gis_export.plugin import PLUGIN
 from terrafusion.counties import CountyConfiguration, CountySnapshot
 from terrafusion.deployment import Deployment
@@ -54,6 +58,29 @@ def run(request: ExportRequest, caller: Caller, response: Response, key: KeyHead
         return Accepted(planned.document, planned.export_format.value)
 
     return jobs.run(caller, request, key, response, plan)
+
+
+@app.post("/api/v1/gis-export/estimate", response_model=Estimate, tags=[PLUGIN.slug])
+def estimate(request: ExportRequest, caller: Caller) -> Estimate:
+    """What an export will come to; nothing is recorded."""
+    here = deployment()
+    service().access.run(caller, request.county_id)
+    snapshot = here.catalogue.current(request.county_id)
+    configuration = here.catalogue.configuration(request.county_id)
+    plan = understand(request, snapshot, configuration, caller.roles)
+    gdal.load().configure_s3(here.settings.aws_endpoint_url, here.settings.aws_region)
+    layers = estimated(here.catalogue, here.data, plan, snapshot)
+    settings = configuration.gis_export
+    return Estimate(
+        county_id=request.county_id,
+        dataset_version=snapshot.version,
+        export_format=plan.export_format.value,
+        layers=[LayerEstimate(**asdict(layer)) for layer in layers],
+        features=sum(layer.features for layer in layers),
+        bytes=sum(layer.bytes for layer in layers),
+        seconds=round(START_SECONDS + sum(layer.seconds for layer in layers), 1),
+        refusal=refusal(plan, layers, Limits(settings.max_features, settings.max_result_bytes)),
+    )
 
 
 @app.get("/api/v1/gis-export/formats/{county_id}", response_model=Formats, tags=[PLUGIN.slug])

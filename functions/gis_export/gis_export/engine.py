@@ -70,7 +70,7 @@ def export(
     all_or_nothing: bool = True,
     companions: Companions | None = None,
     bundle: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | Watch | None = None,
 ) -> ExportResult:
     """Write layers to one file in `directory`.
 
@@ -106,11 +106,12 @@ def export(
     work.mkdir()
     stages.mkdir()
     library = load()
+    watch = progress if isinstance(progress, Watch) else Watch(progress or (lambda _: True))
     order = Order(export_format, crs, area, predicate, attributes, shape or Shape(), limits or Limits(), all_or_nothing)
     try:
         with library.lock:
             library.configure({"CPL_VSIL_CURL_CHUNK_SIZE": str(AREA_READ_BYTES) if area else None})
-            writer = Writer(library, work, stages, stem, order, Watch(progress or (lambda _: True)))
+            writer = Writer(library, work, stages, stem, order, watch)
             layers = writer.write(sources)
         result = _packed(work, directory, stem, export_format, layers, companions, bundle)
         try:

@@ -16,18 +16,15 @@ from gis_export.manifest import layer_documents, manifest
 from gis_export.order import LayerResult
 from gis_export.plan import ExportPlan
 from gis_export.selection import LayerSource
-from gis_export.where import where
+from gis_export.sources import layer_source
+from gis_export.target import Watch
 from terrafusion.audit import Action, AuditLog, AuditRecord
-from terrafusion.counties import Catalogue, CountyConfiguration, CountySnapshot, FieldType, LayerManifest
+from terrafusion.counties import Catalogue, CountyConfiguration, CountySnapshot
 from terrafusion.errors import FailureReason, JobFailure, NotFound, TerraFusionError
-from terrafusion.filters import check
 from terrafusion.jobs.model import Job, now, timestamp
 from terrafusion.jobs.work import Outcome, Progress, ResultFile
 from terrafusion.metrics import FILE_SIZE_KB, RECORD_COUNT
 from terrafusion.storage import Storage
-
-OGR_TYPES = {FieldType.DATE: "Date", FieldType.TIME: "Time"}
-"""Types that FlatGeobuf cannot say, by OGR's names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +44,10 @@ class ExportWork:
         except NotFound as error:
             raise JobFailure(FailureReason.DATASET_CHANGED, error.message) from error
         task = _Task(job, plan, snapshot, self.catalogue.configuration(job.county_id), _shifts(plan, snapshot))
-        sources = [self._source(job, snapshot.layers[name], plan) for name in plan.layers]
+        sources = [layer_source(self.catalogue, self.data, plan, snapshot, name) for name in plan.layers]
         result = task.export(sources, directory, progress)
         self.audit.add(_record(job, plan, result))
         return task.outcome(result, directory, self.keep_days)
-
-    def _source(self, job: Job, layer: LayerManifest, plan: ExportPlan) -> LayerSource:
-        wanted = plan.filters.get(layer.layer)
-        condition = where(check(wanted, layer.fields)) if wanted else None
-        types = {field.name: OGR_TYPES[field.type] for field in layer.fields if field.type in OGR_TYPES}
-        key = self.catalogue.file_key(job.county_id, layer, "data.fgb")
-        return LayerSource(layer.layer, f"/vsis3/{self.data.bucket}/{key}", types, condition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +67,13 @@ class _Task:
 
         def tick(fraction: float) -> bool:
             try:
-                progress(fraction, f"Writing {plan.export_format}")
+                progress(fraction, watch.step or f"Writing {plan.export_format}")
             except TerraFusionError as error:
                 interruption.append(error)
                 return False
             return True
 
+        watch = Watch(tick)
         try:
             return export(
                 sources,
@@ -98,7 +89,7 @@ class _Task:
                 all_or_nothing=plan.all_or_nothing,
                 companions=self._write_companions,
                 bundle=plan.bundle,
-                progress=tick,
+                progress=watch,
             )
         except Cancelled:
             raise interruption[0] from None

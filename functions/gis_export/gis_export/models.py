@@ -74,6 +74,29 @@ class ExportRequest(_Model):
         return layers
 
 
+class LayerEstimate(_Model):
+    """A layer's part of an estimate; `exact` when its features were counted, else they are about so many, or fewer."""
+
+    name: str
+    features: int
+    exact: bool
+    bytes: int
+    seconds: float
+
+
+class Estimate(_Model):
+    """What an export will come to; `refusal` is what a limit would say."""
+
+    county_id: str
+    dataset_version: str
+    export_format: str
+    layers: list[LayerEstimate]
+    features: int
+    bytes: int
+    seconds: float
+    refusal: str | None
+
+
 class FormatInfo(_Model):
     """A format that a county offers."""
 

@@ -31,6 +31,11 @@ class ExportPlan:
     all_or_nothing: bool = False
 
     @property
+    def passes(self) -> int:
+        """How many passes over a layer come before the one that writes it."""
+        return int(self.area is not None and self.predicate is not Predicate.INTERSECTS) + self.shape.passes
+
+    @property
     def document(self) -> dict[str, Any]:
         """The plan as a job records it, defaults filled in."""
         clips = self.predicate is Predicate.CLIP

@@ -17,6 +17,8 @@ SIGNATURES: dict[str, tuple[Any, ...]] = {
     "GDALVersionInfo": (c_char_p, c_char_p),
     "GDALOpenEx": (c_void_p, c_char_p, c_uint, c_void_p, c_void_p, c_void_p),
     "GDALClose": (c_int, c_void_p),
+    "GDALDatasetExecuteSQL": (c_void_p, c_void_p, c_char_p, c_void_p, c_char_p),
+    "GDALDatasetReleaseResultSet": (None, c_void_p, c_void_p),
     "GDALDatasetGetLayer": (c_void_p, c_void_p, c_int),
     "GDALDatasetGetLayerByName": (c_void_p, c_void_p, c_char_p),
     "GDALVectorTranslateOptionsNew": (c_void_p, c_void_p, c_void_p),

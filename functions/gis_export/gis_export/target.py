@@ -21,6 +21,8 @@ class Watch:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self.stopped = False
+        self.step = ""
+        """What is being done, in words."""
 
     def at(self, fraction: float) -> None:
         """Note how far the whole work is.
@@ -33,10 +35,15 @@ class Watch:
             self.stopped = True
             raise Cancelled("The export was stopped.")
 
-    def callback(self, start: float, share: float) -> Any:
-        """GDAL's callback for a part of the work that begins at `start` and is `share` long."""
+    def callback(self, start: float, share: float, layer: str = "", count: int = 0) -> Any:
+        """GDAL's callback for a part of the work that begins at `start` and is `share` long.
+
+        With a layer's name and count it tells the features that are done.
+        """
 
         def tick(fraction: float, _text: bytes, _data: int) -> int:
+            if layer:
+                self.step = f"{layer}: {int(count * min(1.0, fraction)):,} of {count:,} features"
             if not self.stopped and not self._progress(start + share * min(1.0, fraction)):
                 self.stopped = True
             return 0 if self.stopped else 1
@@ -58,7 +65,15 @@ class Target:
         return self._handle is not None
 
     def translate(
-        self, path: Path, source: int, arguments: Sequence[str], heard: Messages, start: float, share: float
+        self,
+        path: Path,
+        source: int,
+        arguments: Sequence[str],
+        heard: Messages,
+        start: float,
+        share: float,
+        layer: str = "",
+        count: int = 0,
     ) -> None:
         """Write the source's layer, as a part of the whole work.
 
@@ -68,7 +83,7 @@ class Target:
         EngineError
         """
         try:
-            self._translate(path, source, arguments, heard, self._watch.callback(start, share))
+            self._translate(path, source, arguments, heard, self._watch.callback(start, share, layer, count))
         except EngineError:
             if self._watch.stopped:
                 raise Cancelled("The export was stopped.") from None

@@ -155,7 +155,7 @@ class Writer:
                 arguments += ["-sql", f"SELECT '{source.name}' AS Layer FROM {_quoted(own_name)}"]  # noqa: S608  # nosec B608
             if library.OGR_L_GetGeomType(layer) % 1000 in MULTI_TYPES:
                 arguments += ["-nlt", "PROMOTE_TO_MULTI"]
-            target.translate(path, opened, arguments, heard, start, share)
+            target.translate(path, opened, arguments, heard, start, share, source.name, count)
             geometry_type = _geometry_type(library, layer)
             warnings = heard.warnings
         columns = {name: kind for name, kind in columns.items() if name in set(kept)}
@@ -185,9 +185,11 @@ class Writer:
         """The layer after the passes that come before the last, and the area that is still to be asked of it."""
         order, area = self._order, self._order.area
         if area is not None and order.predicate is not Predicate.INTERSECTS:
+            self._watch.step = f"{source.name}: {order.predicate}"
             source, area = self._stages.selected(source, area, order.predicate, start, share), None
             start += share
         if order.shape.passes:
+            self._watch.step = f"{source.name}: simplifying"
             passes = share * order.shape.passes
             source, area = self._stages.shaped(source, area, order.crs, order.shape, start, passes), None
         return source, area
