@@ -32,6 +32,8 @@ def export(
     ] = None,
     precision: Annotated[int | None, typer.Option("--precision", help="Decimals of coordinates.")] = None,
     make_valid: Annotated[bool, typer.Option("--make-valid", help="Repair invalid geometries.")] = False,
+    values: Annotated[bool, typer.Option("--values", help="Join assessed values onto layers that lack them.")] = False,
+    since: Annotated[str | None, typer.Option("--since", help="A version or job: only what changed since.")] = None,
     bundle: Annotated[bool, typer.Option("--bundle", help="A zip with manifest, README and area.")] = False,
     all_or_nothing: Annotated[bool, typer.Option("--all-or-nothing", help="No layer without the others.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File or folder to write to.")] = None,
@@ -51,6 +53,8 @@ def export(
         "simplify_tolerance": tolerance,
         "precision": precision,
         "make_valid": make_valid or None,
+        "include_assessment_data": values or None,
+        "since": since,
         "bundle": bundle or None,
         "all_or_nothing": all_or_nothing or None,
     }

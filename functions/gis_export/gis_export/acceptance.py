@@ -6,6 +6,8 @@ from typing import Any
 
 from gis_export import crs
 from gis_export.area import Area, AreaError, Box, check_against, parse
+from gis_export.assessment import KEY, lacking
+from gis_export.delta import change_column
 from gis_export.formats import FORMATS, ExportFormat
 from gis_export.gdal import TooLarge
 from gis_export.limits import Limits, check_format
@@ -20,18 +22,26 @@ from terrafusion.filters import FilterError, check, read
 
 
 def accept(
-    request: ExportRequest, snapshot: CountySnapshot, configuration: CountyConfiguration, roles: Collection[str] = ()
+    request: ExportRequest,
+    snapshot: CountySnapshot,
+    configuration: CountyConfiguration,
+    roles: Collection[str] = (),
+    older: CountySnapshot | None = None,
 ) -> ExportPlan:
     """Understand a request, and refuse it where it is beyond a limit; see `understand`."""
-    plan = understand(request, snapshot, configuration, roles)
+    plan = understand(request, snapshot, configuration, roles, older)
     _check_limits(request, snapshot, configuration.gis_export)
     return plan
 
 
 def understand(
-    request: ExportRequest, snapshot: CountySnapshot, configuration: CountyConfiguration, roles: Collection[str] = ()
+    request: ExportRequest,
+    snapshot: CountySnapshot,
+    configuration: CountyConfiguration,
+    roles: Collection[str] = (),
+    older: CountySnapshot | None = None,
 ) -> ExportPlan:
-    """Check a request against a county's data, and what the caller's roles may see.
+    """Check a request against a county's data, and what the caller's roles may see; `older` is what `since` names.
 
     Raises
     ------
@@ -47,19 +57,25 @@ def understand(
     }
     include = request.parameters.include_attributes
     area = _area(request.area_of_interest, snapshot, settings.max_export_area_sq_km)
+    attributes = _attributes(
+        request, snapshot, include=settings.include_attributes_default if include is None else include
+    )
+    joined = _joined(request, snapshot, settings.redacted(roles))
+    filters = _filters(request, snapshot, hidden)
+    if older is not None:
+        _check_delta(request, snapshot, older, filters)
+        attributes = _with_change(request, snapshot, attributes)
     return ExportPlan(
         export_format=request.export_format,
         layers=tuple(request.layers),
         area=area,
         predicate=_predicate(request.parameters, area),
         crs=_crs(request, settings.default_coordinate_system, snapshot),
-        attributes=_without(
-            _attributes(request, snapshot, include=settings.include_attributes_default if include is None else include),
-            hidden,
-            snapshot,
-        ),
+        attributes=_with(_without(attributes, hidden, snapshot), joined),
+        joined=joined,
         redacted={name: fields for name, fields in hidden.items() if fields},
-        filters=_filters(request, snapshot, hidden),
+        filters=filters,
+        since=older.version if older else None,
         bundle=request.parameters.bundle,
         all_or_nothing=request.parameters.all_or_nothing,
         shape=_shape(request.parameters, settings.default_simplify_tolerance),
@@ -110,6 +126,70 @@ def _check_limits(request: ExportRequest, snapshot: CountySnapshot, settings: Gi
             check_format(request.export_format, name, count, [])
     except TooLarge as error:
         raise _refuse("layers", str(error)) from error
+
+
+def _check_delta(
+    request: ExportRequest, snapshot: CountySnapshot, older: CountySnapshot, filters: Mapping[str, Any]
+) -> None:
+    """Refuse where changes cannot be told: rows without a key of their own, a filter that the older state has not."""
+    field = "parameters.since"
+    if request.parameters.include_assessment_data:
+        raise _refuse(field, "Changes are of a layer's own columns; leave include_assessment_data out.")
+    for name in request.layers:
+        states = [state.layers[name] for state in (snapshot, older) if name in state.layers]
+        for state in states:
+            if state.key is None or state.quality.duplicate_keys:
+                why = "was loaded without a key" if state.key is None else f"has rows that share a {state.key}"
+                raise _refuse(
+                    field, f"Layer '{name}' {why} (version {state.version}); changes need a key of each row's own."
+                )
+        if len({state.key for state in states}) > 1:
+            raise _refuse(field, f"Layer '{name}' has another key since; ask for all of it.")
+        if len(states) > 1 and name in filters:
+            try:
+                where(check(filters[name], states[1].fields))
+            except FilterError as error:
+                raise _refuse("parameters.filter", f"Layer '{name}' in version {older.version}: {error}") from error
+
+
+def _with_change(
+    request: ExportRequest, snapshot: CountySnapshot, attributes: dict[str, tuple[str, ...]] | None
+) -> dict[str, tuple[str, ...]]:
+    """The columns to keep, with the key and what became of the feature."""
+    kept = {}
+    for name in request.layers:
+        layer = snapshot.layers[name]
+        columns = tuple(field.name for field in layer.fields) if attributes is None else attributes[name]
+        key = () if layer.key is None or layer.key in columns else (layer.key,)
+        kept[name] = (*key, *columns, change_column([field.name for field in layer.fields]))
+    return kept
+
+
+def _joined(request: ExportRequest, snapshot: CountySnapshot, hidden: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """The value fields to join, by layer; layers that have them all, or no key, need none."""
+    if not request.parameters.include_assessment_data:
+        return {}
+    field = "parameters.include_assessment_data"
+    properties = snapshot.layers.get("properties")
+    if properties is None or properties.file("data.parquet") is None:
+        raise _refuse(field, f"County '{snapshot.county_id}' has no table 'properties' to take values from.")
+    if not any(column.name == KEY for column in properties.fields):
+        raise _refuse(field, f"The table 'properties' has no column '{KEY}'.")
+    keyed = [name for name in request.layers if any(column.name == KEY for column in snapshot.layers[name].fields)]
+    if not keyed:
+        raise _refuse(field, f"No layer asked for has a column '{KEY}', by which values are joined.")
+    found = {name: lacking(snapshot.layers[name], properties) for name in keyed}
+    shown = {name: tuple(column for column in columns if column not in hidden) for name, columns in found.items()}
+    return {name: columns for name, columns in shown.items() if columns}
+
+
+def _with(
+    attributes: dict[str, tuple[str, ...]] | None, joined: Mapping[str, tuple[str, ...]]
+) -> dict[str, tuple[str, ...]] | None:
+    """The columns to keep, and those that are joined; None keeps all, these included."""
+    if attributes is None:
+        return None
+    return {name: (*columns, *joined.get(name, ())) for name, columns in attributes.items()}
 
 
 def _without(

@@ -4,6 +4,7 @@ import os
 from dataclasses import asdict
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from fastapi import Response
 from mangum import Mangum
@@ -15,8 +16,10 @@ from gis_export.formats import FORMATS
 from gis_export.limits import Limits
 from gis_export.models import Defaults, Estimate, ExportRequest, FormatInfo, Formats, LayerEstimate
 from gis_export.plugin import PLUGIN
+from terrafusion.auth import Principal
 from terrafusion.counties import CountyConfiguration, CountySnapshot
 from terrafusion.deployment import Deployment
+from terrafusion.errors import FieldError, Impossible, NotFound
 from terrafusion.http import Caller, JobRoutes, KeyHeader, StatusDocument, create_app
 from terrafusion.jobs.dispatch import WorkflowDispatcher
 from terrafusion.jobs.service import Accepted, JobService
@@ -54,7 +57,8 @@ def run(request: ExportRequest, caller: Caller, response: Response, key: KeyHead
     """Ask for an export of a county's layers."""
 
     def plan(snapshot: CountySnapshot, configuration: CountyConfiguration) -> Accepted:
-        planned = accept(request, snapshot, configuration, caller.roles)
+        older = older_snapshot(request, caller)
+        planned = accept(request, snapshot, configuration, caller.roles, older)
         return Accepted(planned.document, planned.export_format.value)
 
     return jobs.run(caller, request, key, response, plan)
@@ -67,7 +71,7 @@ def estimate(request: ExportRequest, caller: Caller) -> Estimate:
     service().access.run(caller, request.county_id)
     snapshot = here.catalogue.current(request.county_id)
     configuration = here.catalogue.configuration(request.county_id)
-    plan = understand(request, snapshot, configuration, caller.roles)
+    plan = understand(request, snapshot, configuration, caller.roles, older_snapshot(request, caller))
     gdal.load().configure_s3(here.settings.aws_endpoint_url, here.settings.aws_region)
     layers = estimated(here.catalogue, here.data, plan, snapshot)
     settings = configuration.gis_export
@@ -116,6 +120,22 @@ def defaults(county_id: str, caller: Caller) -> Defaults:
         attribution=configuration.gis_export.attribution,
         redacted_fields=sorted(configuration.gis_export.redacted(caller.roles)),
     )
+
+
+def older_snapshot(request: ExportRequest, caller: Principal) -> CountySnapshot | None:
+    """The snapshot that `since` names, by its version or by a job that used it."""
+    since = request.parameters.since
+    if since is None:
+        return None
+    try:
+        job = service().access.job(caller, PLUGIN.execute, str(UUID(since)))
+        version = job.dataset_version if job.county_id == request.county_id else since
+    except ValueError:
+        version = since
+    try:
+        return deployment().catalogue.snapshot(request.county_id, version)
+    except NotFound as error:
+        raise Impossible(error.message, [FieldError("parameters.since", error.message)]) from error
 
 
 def _format_info(name: Any) -> FormatInfo:

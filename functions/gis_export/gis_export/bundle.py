@@ -33,7 +33,9 @@ def field_dictionary(document: Mapping[str, Any], plan: ExportPlan, snapshot: Co
     for layer in document["layers"]:
         kept = None if plan.attributes is None else set(plan.attributes[layer["name"]])
         losses = _by_column(layer["losses"])
-        for field in snapshot.layers[layer["name"]].fields:
+        brought = set(plan.joined.get(layer["name"], ()))
+        joined = [field for field in snapshot.layers["properties"].fields if field.name in brought] if brought else []
+        for field in (*snapshot.layers[layer["name"]].fields, *joined):
             if kept is not None and field.name not in kept:
                 continue
             named = layer["field_crosswalk"].get(field.name, field.name)

@@ -99,6 +99,8 @@ def refusal(plan: ExportPlan, layers: list[LayerEstimate], limits: Limits) -> st
 def _features(library: Library, plan: ExportPlan, source: LayerSource, layer: LayerManifest) -> tuple[int, bool]:
     share = _share(plan, layer)
     expected = int(layer.count * share)
+    if plan.since is not None:
+        return expected, False
     if plan.area is None and source.where is None:
         return layer.count, True
     if expected > COUNTED_AT_MOST:

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from gis_export import gdal
+from gis_export.assessment import Join, value_table
 from gis_export.bundle import MANIFEST, write_companions
 from gis_export.crs import shift_warning
 from gis_export.engine import Cancelled, DataFile, ExportResult, export
@@ -45,9 +46,28 @@ class ExportWork:
             raise JobFailure(FailureReason.DATASET_CHANGED, error.message) from error
         task = _Task(job, plan, snapshot, self.catalogue.configuration(job.county_id), _shifts(plan, snapshot))
         sources = [layer_source(self.catalogue, self.data, plan, snapshot, name) for name in plan.layers]
+        if plan.joined:
+            sources = self._with_values(sources, plan, snapshot, directory)
         result = task.export(sources, directory, progress)
         self.audit.add(_record(job, plan, result))
         return task.outcome(result, directory, self.keep_days)
+
+    def _with_values(
+        self, sources: list[LayerSource], plan: ExportPlan, snapshot: CountySnapshot, directory: Path
+    ) -> list[LayerSource]:
+        """The layers with the table that brings their values."""
+        properties = snapshot.layers["properties"]
+        parquet = directory / "properties.parquet"
+        self.data.download(self.catalogue.file_key(snapshot.county_id, properties, "data.parquet"), parquet)
+        columns = list(dict.fromkeys(column for names in plan.joined.values() for column in names))
+        table = value_table(parquet, directory / "properties.sqlite", properties, columns)
+        parquet.unlink()
+
+        def join(name: str) -> Join | None:
+            wanted = plan.joined.get(name)
+            return replace(table, columns=wanted, dates=tuple(set(wanted) & set(table.dates))) if wanted else None
+
+        return [replace(source, join=join(source.name)) for source in sources]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from gis_export.features import features
 from gis_export.formats import FormatSpec, LossKind, Nulls
 from gis_export.gdal import Library, dataset, strings
 from gis_export.selection import EXACT
-from gis_export.stages import features
 
 TEXT = frozenset({"String"})
 NUMBERS = frozenset({"Integer", "Integer64", "Real", "Int16", "Float32", "Boolean"})

@@ -23,6 +23,7 @@ def layer_documents(layers: Sequence[LayerResult], told: Mapping[str, Sequence[s
             "error": layer.error,
             "record_count": layer.record_count,
             "geometry_type": layer.geometry_type,
+            "changes": dict(layer.changes) if layer.changes is not None else None,
             "extent": list(layer.extent) if layer.extent else None,
             "warnings": [*layer.warnings, *told.get(layer.name, ())],
             "field_crosswalk": dict(layer.field_crosswalk),

@@ -43,6 +43,15 @@ class ExportParameters(_Model):
     coordinate_system: str | None = Field(default=None, max_length=20_000, examples=["EPSG:4326"])
     attributes: list[str] | dict[str, list[str]] | None = None
     include_attributes: StrictBool | None = None
+    include_assessment_data: StrictBool = Field(
+        default=False, description="Join the standard value fields of the county's properties where a layer lacks them."
+    )
+    since: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=64,
+        description="A dataset version, or a job's id: only what was added, changed or removed since.",
+    )
     bundle: StrictBool = Field(default=False, description="A zip with the data, a manifest, a README and the area.")
     all_or_nothing: StrictBool = Field(
         default=False, description="Whether a layer that fails takes the others with it."

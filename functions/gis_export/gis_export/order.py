@@ -58,6 +58,7 @@ class LayerResult:
     losses: tuple[Loss, ...] = ()
     extent: tuple[float, float, float, float] | None = None
     error: str | None = None
+    changes: Mapping[str, int] | None = None
 
 
 def failure(error: LayerError) -> LayerResult:

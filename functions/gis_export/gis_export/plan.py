@@ -15,7 +15,8 @@ class ExportPlan:
     """An export as accepted.
 
     `crs` is an authority code or WKT, `attributes` the columns by layer, None for all, `filters` CQL2-JSON by layer,
-    `redacted` the columns that the caller may not see.
+    `redacted` the columns that the caller may not see, `joined` the value fields that the properties bring,
+    `since` the dataset version whose changes are wanted.
     """
 
     export_format: ExportFormat
@@ -29,11 +30,14 @@ class ExportPlan:
     redacted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     bundle: bool = False
     all_or_nothing: bool = False
+    joined: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    since: str | None = None
 
     @property
     def passes(self) -> int:
         """How many passes over a layer come before the one that writes it."""
-        return int(self.area is not None and self.predicate is not Predicate.INTERSECTS) + self.shape.passes
+        asked = self.area is not None and self.predicate is not Predicate.INTERSECTS
+        return int(asked) + bool(self.joined) + 2 * bool(self.since) + self.shape.passes
 
     @property
     def document(self) -> dict[str, Any]:
@@ -54,6 +58,9 @@ class ExportPlan:
                 "attributes": {k: list(v) for k, v in self.attributes.items()} if self.attributes else None,
                 "bundle": self.bundle,
                 "all_or_nothing": self.all_or_nothing,
+                "since": self.since,
+                "include_assessment_data": bool(self.joined),
+                "assessment_fields": {k: list(v) for k, v in self.joined.items()},
                 "redacted_fields": {k: list(v) for k, v in self.redacted.items()},
                 "include_attributes": self.attributes is None or any(self.attributes.values()),
             },
@@ -73,6 +80,8 @@ class ExportPlan:
             attributes={k: tuple(v) for k, v in attributes.items()} if attributes else None,
             filters=parameters["filter"] or {},
             redacted={k: tuple(v) for k, v in parameters["redacted_fields"].items()},
+            joined={k: tuple(v) for k, v in parameters["assessment_fields"].items()},
+            since=parameters["since"],
             bundle=parameters["bundle"],
             all_or_nothing=parameters["all_or_nothing"],
             shape=Shape(parameters["simplify_tolerance"], parameters["precision"], parameters["make_valid"]),

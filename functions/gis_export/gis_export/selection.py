@@ -11,6 +11,8 @@ from enum import StrEnum
 from xml.sax.saxutils import escape, quoteattr
 
 from gis_export.area import Area, in_layer_crs
+from gis_export.assessment import Join
+from gis_export.delta import Previous
 from gis_export.gdal import Library, dataset
 
 NO_SUBTYPE = 0
@@ -33,13 +35,16 @@ class LayerSource:
     """A layer of a county: a FlatGeobuf, as a local path or `/vsis3/bucket/key`.
 
     `types` names the columns that are to be of another type than the file says: `Date`, `Time`, `String`. `where` is a
-    condition of OGR's SQL, as `gis_export.where` writes it.
+    condition of OGR's SQL, as `gis_export.where` writes it; `join` brings further columns;
+    with `previous` only what changed since is wanted.
     """
 
     name: str
     path: str
     types: Mapping[str, str] = field(default_factory=dict)
     where: str | None = None
+    join: Join | None = None
+    previous: Previous | None = None
 
 
 def selection(library: Library, source: LayerSource, area: Area | None) -> str:

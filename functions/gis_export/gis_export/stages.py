@@ -3,20 +3,23 @@
 They run where they are asked for only; a plain export streams from the county's file to its own.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from ctypes import byref, c_char_p, c_void_p
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gis_export.area import Area, in_layer_crs
+from gis_export.assessment import KEY, TABLE, Join
+from gis_export.changes import ChangedLayer
 from gis_export.coverage import MAX_FEATURES, simplify
-from gis_export.gdal import Library, Messages, TooLarge, dataset, strings
+from gis_export.delta import Previous
+from gis_export.features import REPORT_EVERY, created, features
+from gis_export.gdal import Library, TooLarge, dataset
 from gis_export.selection import LayerSource, Predicate, selection
 from gis_export.target import Watch, translated
 
 STAGE = ["-f", "FlatGeobuf", "-lco", "SPATIAL_INDEX=NO", "-nlt", "PROMOTE_TO_MULTI"]
-REPORT_EVERY = 256
 ROUND_EACH_VERTEX, KEEP_VALID = 1, 0
 """Neighbours' common vertices go the same way in the first; the second serves where that makes a polygon invalid."""
 POLYGONS = frozenset({3, 6})
@@ -66,6 +69,36 @@ class Stages:
         else:
             self._copy_within(what, region, source.name, path, start, share)
         return replace(source, path=str(path), where=None)
+
+    def changed(
+        self, source: LayerSource, previous: Previous, area: Area | None, start: float
+    ) -> tuple[LayerSource, Mapping[str, int]]:
+        """What changed since an older state, each feature with its change; and how many there are of each."""
+        path = self._next(source.name)
+        counts = ChangedLayer(self._library, self._watch, source, previous, area).write(path, start)
+        return replace(source, path=str(path), where=None, previous=None), counts
+
+    def joined(self, source: LayerSource, join: Join, area: Area | None, start: float, share: float) -> LayerSource:
+        """The layer with the columns of a table; where the table has no such key, they are null."""
+        library = self._library
+        path = self._next(source.name)
+        what = selection(library, replace(source, types={}), area)
+        with library.listening() as heard, dataset(library, what, heard) as opened:
+            layer = library.GDALDatasetGetLayer(opened, 0)
+            name, definition = library.OGR_L_GetName(layer).decode(), library.OGR_L_GetLayerDefn(layer)
+            count = library.OGR_FD_GetFieldCount(definition)
+            fields = [library.OGR_FD_GetFieldDefn(definition, index) for index in range(count)]
+            own = [library.OGR_Fld_GetNameRef(field).decode() for field in fields]
+        kept = ", ".join(f'l."{column}" AS "{column}"' for column in own)
+        brought = ", ".join(f"v.{column} AS {column}" for column in join.columns)
+        query = (
+            f'SELECT {kept}, {brought} FROM "{name}" l '  # noqa: S608  # nosec B608  names of our own
+            f"LEFT JOIN '{join.path}'.{TABLE} v ON l.{KEY} = v.{KEY}"
+        )
+        arguments = [*STAGE, "-nln", source.name, "-sql", query, "-dialect", "OGRSQL"]
+        translated(library, self._watch, what, path, arguments, start, share)
+        types = {**source.types, **dict.fromkeys(join.dates, "Date")}
+        return replace(source, path=str(path), where=None, join=None, types=types)
 
     def shaped(
         self, source: LayerSource, area: Area | None, crs: str, shape: Shape, start: float, share: float
@@ -142,35 +175,6 @@ class Stages:
                     if library.OGRPreparedGeometryContains(area, library.OGR_F_GetGeometryRef(feature)):
                         library.OGR_L_CreateFeature(target, feature)
             heard.check()
-
-
-def features(library: Library, layer: int) -> Iterator[int]:
-    """A layer's features; each lives until the next."""
-    library.OGR_L_ResetReading(layer)
-    while feature := library.OGR_L_GetNextFeature(layer):
-        try:
-            yield feature
-        finally:
-            library.OGR_F_Destroy(feature)
-
-
-@contextmanager
-def created(library: Library, path: Path, name: str, like: int, heard: Messages) -> Iterator[int]:
-    """A new FlatGeobuf with the columns of a layer."""
-    driver = library.GDALGetDriverByName(b"FlatGeobuf")
-    made = library.GDALCreate(driver, str(path).encode(), 0, 0, 0, 0, None)
-    if not made:
-        heard.fail(f"{path.name} cannot be written.")
-    try:
-        kind, reference = library.OGR_L_GetGeomType(like), library.OGR_L_GetSpatialRef(like)
-        options = strings(["SPATIAL_INDEX=NO"])
-        layer = library.GDALDatasetCreateLayer(made, name.encode(), reference, kind, options)
-        definition = library.OGR_L_GetLayerDefn(like)
-        for index in range(library.OGR_FD_GetFieldCount(definition)):
-            library.OGR_L_CreateField(layer, library.OGR_FD_GetFieldDefn(definition, index), 1)
-        yield layer
-    finally:
-        library.GDALClose(made)
 
 
 @contextmanager

@@ -131,8 +131,8 @@ class Writer:
 
     def _write_layer(self, source: LayerSource, path: Path, target: Target, start: float, share: float) -> _Written:
         library, attributes = self._library, self._order.attributes
-        part = share / (self._order.stages + 1)
-        source, area = self._staged(source, start, part)
+        part = share / (self._order.stages + 1 + (source.join is not None) + (source.previous is not None))
+        source, area, changes = self._staged(source, start, part)
         start, share = start + share - part, part  # what is left for the last pass
         what = selection(library, source, area)
         big: list[str] = []
@@ -165,7 +165,9 @@ class Writer:
             else []
         )
         self._watch.at(start + share)
-        return _Written(LayerResult(source.name, count, geometry_type, warnings, {}, tuple(losses)), columns)
+        return _Written(
+            LayerResult(source.name, count, geometry_type, warnings, {}, tuple(losses), changes=changes), columns
+        )
 
     def _check_size(self, name: str, count: int, layer: int, kept: Sequence[str]) -> None:
         """Refuse what is too large before anything is written."""
@@ -181,9 +183,20 @@ class Writer:
         ]
         check_format(self._order.export_format, name, count, columns)
 
-    def _staged(self, source: LayerSource, start: float, share: float) -> tuple[LayerSource, Area | None]:
+    def _staged(
+        self, source: LayerSource, start: float, share: float
+    ) -> tuple[LayerSource, Area | None, Mapping[str, int] | None]:
         """The layer after the passes that come before the last, and the area that is still to be asked of it."""
         order, area = self._order, self._order.area
+        changes: Mapping[str, int] | None = None
+        if source.previous is not None:
+            self._watch.step = f"{source.name}: comparing"
+            source, changes = self._stages.changed(source, source.previous, area, start)
+            start, area = start + share, None
+        if source.join is not None:
+            self._watch.step = f"{source.name}: joining values"
+            source = self._stages.joined(source, source.join, area, start, share)
+            start += share
         if area is not None and order.predicate is not Predicate.INTERSECTS:
             self._watch.step = f"{source.name}: {order.predicate}"
             source, area = self._stages.selected(source, area, order.predicate, start, share), None
@@ -192,7 +205,7 @@ class Writer:
             self._watch.step = f"{source.name}: simplifying"
             passes = share * order.shape.passes
             source, area = self._stages.shaped(source, area, order.crs, order.shape, start, passes), None
-        return source, area
+        return source, area, changes
 
     def _arguments(self, name: str, kept: Sequence[str], *, more: bool) -> list[str]:
         """The words that ogr2ogr would be given."""
