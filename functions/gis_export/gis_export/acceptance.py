@@ -7,6 +7,7 @@ from typing import Any
 from gis_export import crs
 from gis_export.area import Area, AreaError, Box, check_against, parse
 from gis_export.assessment import KEY, lacking
+from gis_export.callbacks import Endpoint, RefusedAddress
 from gis_export.delta import change_column
 from gis_export.formats import FORMATS, ExportFormat
 from gis_export.gdal import TooLarge
@@ -27,9 +28,11 @@ def accept(
     configuration: CountyConfiguration,
     roles: Collection[str] = (),
     older: CountySnapshot | None = None,
+    *,
+    loopback: bool = False,
 ) -> ExportPlan:
     """Understand a request, and refuse it where it is beyond a limit; see `understand`."""
-    plan = understand(request, snapshot, configuration, roles, older)
+    plan = understand(request, snapshot, configuration, roles, older, loopback=loopback)
     _check_limits(request, snapshot, configuration.gis_export)
     return plan
 
@@ -40,8 +43,11 @@ def understand(
     configuration: CountyConfiguration,
     roles: Collection[str] = (),
     older: CountySnapshot | None = None,
+    *,
+    loopback: bool = False,
 ) -> ExportPlan:
-    """Check a request against a county's data, and what the caller's roles may see; `older` is what `since` names.
+    """Check a request against a county's data, and what the caller's roles may see; `older` is what `since` names;
+    with `loopback` callbacks may go to this machine.
 
     Raises
     ------
@@ -76,6 +82,7 @@ def understand(
         redacted={name: fields for name, fields in hidden.items() if fields},
         filters=filters,
         since=older.version if older else None,
+        callback_url=_callback(request.parameters.callback_url, loopback=loopback),
         bundle=request.parameters.bundle,
         all_or_nothing=request.parameters.all_or_nothing,
         shape=_shape(request.parameters, settings.default_simplify_tolerance),
@@ -246,6 +253,16 @@ def _filter(layer: str, value: Any, snapshot: CountySnapshot, hidden: Collection
     except FilterError as error:
         raise _refuse("parameters.filter", f"Layer '{layer}': {error}") from error
     return tree
+
+
+def _callback(url: str | None, *, loopback: bool) -> str | None:
+    """The address to tell; what its name means is judged when it is told."""
+    try:
+        if url is not None:
+            Endpoint.parse(url, loopback=loopback)
+    except RefusedAddress as error:
+        raise _refuse("parameters.callback_url", str(error)) from error
+    return url
 
 
 def _shape(parameters: ExportParameters, default: float) -> Shape:

@@ -46,6 +46,9 @@ class ExportParameters(_Model):
     include_assessment_data: StrictBool = Field(
         default=False, description="Join the standard value fields of the county's properties where a layer lacks them."
     )
+    callback_url: str | None = Field(
+        default=None, max_length=2_000, description="An https address that is told, signed, when the job has ended."
+    )
     since: str | None = Field(
         default=None,
         min_length=1,

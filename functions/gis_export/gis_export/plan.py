@@ -32,6 +32,7 @@ class ExportPlan:
     all_or_nothing: bool = False
     joined: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     since: str | None = None
+    callback_url: str | None = None
 
     @property
     def passes(self) -> int:
@@ -59,6 +60,7 @@ class ExportPlan:
                 "bundle": self.bundle,
                 "all_or_nothing": self.all_or_nothing,
                 "since": self.since,
+                "callback_url": self.callback_url,
                 "include_assessment_data": bool(self.joined),
                 "assessment_fields": {k: list(v) for k, v in self.joined.items()},
                 "redacted_fields": {k: list(v) for k, v in self.redacted.items()},
@@ -82,6 +84,7 @@ class ExportPlan:
             redacted={k: tuple(v) for k, v in parameters["redacted_fields"].items()},
             joined={k: tuple(v) for k, v in parameters["assessment_fields"].items()},
             since=parameters["since"],
+            callback_url=parameters["callback_url"],
             bundle=parameters["bundle"],
             all_or_nothing=parameters["all_or_nothing"],
             shape=Shape(parameters["simplify_tolerance"], parameters["precision"], parameters["make_valid"]),
