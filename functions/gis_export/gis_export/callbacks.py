@@ -26,7 +26,7 @@ TIMESTAMP_HEADER, SIGNATURE_HEADER, DELIVERY_HEADER = (
     "TerraFusion-Delivery",
 )
 NOT_PUBLIC = tuple(ipaddress.ip_network(text) for text in ("64:ff9b::/96", "2002::/16", "192.0.0.0/24"))
-"""Ways in which an address of IPv6 stands for one of IPv4, which may be private; and what Python before 3.13 lets by."""
+"""Ways in which an address of IPv6 stands for one of IPv4, which may be private; and what Python 3.11 lets by."""
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -95,9 +95,8 @@ class Endpoint:
 
 def is_public(address: Address) -> bool:
     """Whether an address is anybody's on the Internet: not private, link-local, loopback, reserved or a tunnel."""
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return is_public(address.ipv4_mapped)
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        return is_public(address.ipv4_mapped)
     if any(address in network for network in NOT_PUBLIC):
         return False
     return address.is_global and not address.is_multicast
