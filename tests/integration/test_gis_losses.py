@@ -4,6 +4,7 @@ import datetime as dt
 import zipfile
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import shapely
 from shapely.geometry import box
 
 from cli.loading import prepare
+from gis_export.area import parse
 from gis_export.engine import ExportResult, LayerResult, export
 from gis_export.formats import FORMATS, ExportFormat, LossKind
 from gis_export.selection import LayerSource
@@ -301,16 +303,20 @@ def test_one_file_holds_several_layers(
     assert [layer.record_count for layer in result.layers] == [1_500, ROWS]
 
 
+@pytest.mark.parametrize("by", ["filter", "area"])
 @pytest.mark.parametrize("export_format", [ExportFormat.CSV, ExportFormat.SHAPEFILE, ExportFormat.MAPINFO])
 def test_losses_are_counted_in_what_was_selected(
-    sources: Callable[..., LayerSource], tmp_path: Path, export_format: ExportFormat
+    sources: Callable[..., LayerSource], tmp_path: Path, export_format: ExportFormat, by: str
 ) -> None:
     source = sources("nasty")
-    part = LayerSource(source.name, source.path, source.types, '("number" < 100)')
+    part = replace(source, where='("number" < 100)' if by == "filter" else None)
+    west, south, east, north = geopandas.read_file(source.path).query("number < 100").total_bounds
+    ring = [[west + 1, south + 1], [east - 1, south + 1], [east - 1, north - 1], [west + 1, north - 1]]
+    drawn = {"type": "Polygon", "coordinates": [[*ring, ring[0]]], "crs": "EPSG:2927"}
+    area = parse(drawn) if by == "area" else None
+    kept = {"nasty": [KEY, "text", "essay"]}
 
-    result = export(
-        [part], tmp_path, "out", export_format, crs="EPSG:2927", attributes={"nasty": [KEY, "text", "essay"]}
-    )
+    result = export([part], tmp_path, "out", export_format, crs="EPSG:2927", attributes=kept, area=area)
 
     before = [row for row in rows(source.path, KEY).values() if row[KEY] < 100]
     cut = sum(len((row["essay"] or "").encode()) > 254 for row in before)
@@ -320,4 +326,5 @@ def test_losses_are_counted_in_what_was_selected(
         assert counted[LossKind.NULL, "essay"] == nulls > 0
     else:
         assert counted[LossKind.TEXT_CUT, "essay"] == cut > 0
+    assert result.layers[0].record_count == 100
     assert {column for _, column in counted} <= {None, KEY, "text", "essay"}

@@ -77,11 +77,14 @@ def value_losses(
     big: Sequence[str],
     spec: FormatSpec,
     tick: Callable[[], None],
+    *,
+    spatial: bool,
 ) -> list[Loss]:
     """Values of a selection that the format changes.
 
     `columns` are those written, with their types; `big` those of them that are text for the sake of their digits.
-    `tick` is called now and then, and may raise to stop.
+    `tick` is called now and then, and may raise to stop. A `spatial` selection is of an area, for which GDAL needs the
+    geometry: a query of its own would leave that out, and find nothing.
     """
     checks = [check for name, kind in columns.items() if '"' not in name for check in _checks(name, kind, spec)]
     checks += [check for name in big for check in _of_integers(name, f'"{name}"', spec)]
@@ -94,7 +97,7 @@ def value_losses(
             for check in checks
             if check.kind is not LossKind.TEXT_CUT or _may_be_longer(library, layer, check, spec)
         ]
-        nulls = [check for check in checks if check.kind is LossKind.NULL]
+        nulls = [] if spatial else [check for check in checks if check.kind is LossKind.NULL]
         tick()
         counted = dict(zip(nulls, _nulls(library, opened, layer, [check.column for check in nulls]), strict=True))
         found = [check for check in checks if check not in counted and not check.query]
@@ -102,7 +105,7 @@ def value_losses(
         tick()
         if asked and _any(library, layer, [check.query for check in asked]):
             found += [check for check in asked if _any(library, layer, [check.query])]
-        counted |= dict(zip(found, _counts(library, layer, found, tick), strict=True))
+        counted |= dict(zip(found, _counts(library, layer, found, tick, spatial=spatial), strict=True))
     return [
         Loss(check.kind, f"column '{check.column}': {check.says.format(n=f'{count:,}')}", check.column, count)
         for check in checks
@@ -148,7 +151,9 @@ def _balanced(parts: Sequence[str]) -> str:
     return f"({_balanced(parts[:half])} OR {_balanced(parts[half:])})" if half else parts[0]
 
 
-def _counts(library: Library, layer: int, checks: Sequence[_Check], tick: Callable[[], None]) -> list[int]:
+def _counts(
+    library: Library, layer: int, checks: Sequence[_Check], tick: Callable[[], None], *, spatial: bool
+) -> list[int]:
     """Read the columns in question, value by value."""
     if not checks:
         return []
@@ -158,7 +163,8 @@ def _counts(library: Library, layer: int, checks: Sequence[_Check], tick: Callab
         for i in range(library.OGR_FD_GetFieldCount(definition))
     ]
     read = {check.column for check in checks}
-    library.OGR_L_SetIgnoredFields(layer, strings(["OGR_GEOMETRY", *(n for n in names if n not in read)]))
+    ignored = [*([] if spatial else ["OGR_GEOMETRY"]), *(name for name in names if name not in read)]
+    library.OGR_L_SetIgnoredFields(layer, strings(ignored))
     counts = [0] * len(checks)
     places = {names.index(name): [i for i, c in enumerate(checks) if c.column == name] for name in read}
     text, number_of, is_set = (

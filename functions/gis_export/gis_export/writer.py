@@ -160,7 +160,9 @@ class Writer:
             warnings = heard.warnings
         columns = {name: kind for name, kind in columns.items() if name in set(kept)}
         losses = (
-            value_losses(library, what, columns, big, self._spec, lambda: self._watch.at(start + share))
+            value_losses(
+                library, what, columns, big, self._spec, lambda: self._watch.at(start + share), spatial=area is not None
+            )
             if count
             else []
         )
