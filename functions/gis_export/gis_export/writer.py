@@ -24,7 +24,7 @@ MULTI_TYPES = {2: 5, 3: 6}
 
 GDAL_ON_LOSSES = re.compile(
     r"Normalized/laundered field name|Field .* (created as|of type) |does not (seem to )?natively support|"
-    r"has been truncated"
+    r"has been truncated|of width \d+ truncated"
 )
 """Warnings of GDAL's that the losses say better."""
 
