@@ -79,13 +79,9 @@ def test_the_result_says_what_the_contract_lists(gis: Client) -> None:
     }  # fmt: skip
     assert [layer["name"] for layer in result["layers"]] == ["parcels", "zoning"]
     assert set(result["layers"][0]) == {
-        "name",
-        "record_count",
-        "geometry_type",
-        "warnings",
-        "field_crosswalk",
+        "name", "status", "error", "record_count", "geometry_type", "changes", "extent", "warnings", "field_crosswalk",
         "losses",
-    }
+    }  # fmt: skip
     assert result["result_record_count"] == sum(layer["record_count"] for layer in result["layers"])
 
 

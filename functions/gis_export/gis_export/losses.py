@@ -5,7 +5,7 @@ out whether there are any, and the values are read one by one only where there a
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -103,6 +103,7 @@ def value_losses(
         found = [check for check in checks if check not in counted and not check.query]
         asked = [check for check in checks if check not in counted and check.query]
         tick()
+        _read_only(library, layer, {check.column for check in asked}, spatial=spatial)
         if asked and _any(library, layer, [check.query for check in asked]):
             found += [check for check in asked if _any(library, layer, [check.query])]
         counted |= dict(zip(found, _counts(library, layer, found, tick, spatial=spatial), strict=True))
@@ -119,6 +120,18 @@ def _may_be_longer(library: Library, layer: int, check: _Check, spec: FormatSpec
     index = library.OGR_FD_GetFieldIndex(definition, check.column.encode())
     width = int(library.OGR_Fld_GetWidth(library.OGR_FD_GetFieldDefn(definition, index)))
     return width == 0 or width > (spec.text_bytes or 0)
+
+
+def _read_only(library: Library, layer: int, read: Collection[str], *, spatial: bool) -> list[str]:
+    """Have GDAL read nothing but some columns; gives the names of all."""
+    definition = library.OGR_L_GetLayerDefn(layer)
+    names = [
+        library.OGR_Fld_GetNameRef(library.OGR_FD_GetFieldDefn(definition, i)).decode()
+        for i in range(library.OGR_FD_GetFieldCount(definition))
+    ]
+    ignored = [*([] if spatial else ["OGR_GEOMETRY"]), *(name for name in names if name not in read)]
+    library.OGR_L_SetIgnoredFields(layer, strings(ignored))
+    return names
 
 
 def _any(library: Library, layer: int, conditions: Sequence[str]) -> bool:
@@ -157,14 +170,8 @@ def _counts(
     """Read the columns in question, value by value."""
     if not checks:
         return []
-    definition = library.OGR_L_GetLayerDefn(layer)
-    names = [
-        library.OGR_Fld_GetNameRef(library.OGR_FD_GetFieldDefn(definition, i)).decode()
-        for i in range(library.OGR_FD_GetFieldCount(definition))
-    ]
     read = {check.column for check in checks}
-    ignored = [*([] if spatial else ["OGR_GEOMETRY"]), *(name for name in names if name not in read)]
-    library.OGR_L_SetIgnoredFields(layer, strings(ignored))
+    names = _read_only(library, layer, read, spatial=spatial)
     counts = [0] * len(checks)
     places = {names.index(name): [i for i, c in enumerate(checks) if c.column == name] for name in read}
     text, number_of, is_set = (
