@@ -24,6 +24,18 @@ def export(
     bbox: Annotated[str | None, typer.Option("--bbox", help="minx,miny,maxx,maxy in EPSG:4326.")] = None,
     crs: Annotated[str | None, typer.Option("--crs", help="Target CRS, such as EPSG:2927.")] = None,
     attributes: Annotated[str | None, typer.Option("--attributes", help="Columns to keep, with commas.")] = None,
+    where: Annotated[str | None, typer.Option("--filter", help="A condition in CQL2, as text or JSON.")] = None,
+    within: Annotated[bool, typer.Option("--within", help="Only what lies wholly within the area.")] = False,
+    clip: Annotated[bool, typer.Option("--clip", help="Cut features at the area's edge.")] = False,
+    tolerance: Annotated[
+        float | None, typer.Option("--simplify", help="Tolerance, in units of the target CRS.")
+    ] = None,
+    precision: Annotated[int | None, typer.Option("--precision", help="Decimals of coordinates.")] = None,
+    make_valid: Annotated[bool, typer.Option("--make-valid", help="Repair invalid geometries.")] = False,
+    values: Annotated[bool, typer.Option("--values", help="Join assessed values onto layers that lack them.")] = False,
+    since: Annotated[str | None, typer.Option("--since", help="A version or job: only what changed since.")] = None,
+    bundle: Annotated[bool, typer.Option("--bundle", help="A zip with manifest, README and area.")] = False,
+    all_or_nothing: Annotated[bool, typer.Option("--all-or-nothing", help="No layer without the others.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File or folder to write to.")] = None,
     api: ApiOption = None,
     token: TokenOption = None,
@@ -32,7 +44,23 @@ def export(
 ) -> None:
     """Export layers of a county, wait for the file, and download it."""
     connection = connect(api, token, state_directory(state))
-    request = build_request(county, export_format, layers, read_area(aoi, bbox), crs, attributes)
+    parameters = {
+        "coordinate_system": crs,
+        "attributes": None if attributes is None else [name.strip() for name in attributes.split(",") if name.strip()],
+        "filter": read_filter(where),
+        "spatial_predicate": "within" if within else None,
+        "clip": clip or None,
+        "simplify_tolerance": tolerance,
+        "precision": precision,
+        "make_valid": make_valid or None,
+        "include_assessment_data": values or None,
+        "since": since,
+        "bundle": bundle or None,
+        "all_or_nothing": all_or_nothing or None,
+    }
+    request = build_request(county, export_format, layers, read_area(aoi, bbox), parameters)
+    if not as_json:
+        console.print(foretold(connection.post(f"/api/v1/{PLUGIN}/estimate", request)), style="dim", soft_wrap=True)
     results = run_to_end(connection, PLUGIN, request, title_of(request), quiet=as_json)
     result = results["result"]
     target = target_path(output, result["files"][0]["name"])
@@ -53,26 +81,40 @@ def build_request(
     export_format: str,
     layers: list[str],
     area: dict[str, Any] | None,
-    crs: str | None,
-    attributes: str | None,
+    parameters: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The API's request from a command's options."""
-    parameters: dict[str, Any] = {}
-    if crs:
-        parameters["coordinate_system"] = crs
-    if attributes is not None:
-        parameters["attributes"] = [name.strip() for name in attributes.split(",") if name.strip()]
+    """The API's request from a command's options; a parameter that is None was not given."""
+    given = {name: value for name, value in (parameters or {}).items() if value is not None}
     request: dict[str, Any] = {"county_id": county, "export_format": export_format, "layers": layers}
     if area is not None:
         request["area_of_interest"] = area
-    if parameters:
-        request["parameters"] = parameters
+    if given:
+        request["parameters"] = given
     return request
 
 
 def title_of(request: Mapping[str, Any]) -> str:
     """What the progress bar calls an export."""
     return f"{request['export_format']} {', '.join(request['layers'])}"
+
+
+def foretold(estimate: Mapping[str, Any]) -> str:
+    """An estimate in words."""
+    about = "" if all(layer["exact"] for layer in estimate["layers"]) else "at most about "
+    text = (
+        f"{about}{estimate['features']:,} features, some {file_size(estimate['bytes'])} in {estimate['seconds']:.0f} s"
+    )
+    return f"{text}; a limit will refuse it: {estimate['refusal']}" if estimate["refusal"] else text
+
+
+def read_filter(text: str | None) -> str | dict[str, Any] | None:
+    """A filter as CQL2-JSON where it looks like that, else as text."""
+    if text is None or not text.lstrip().startswith("{"):
+        return text
+    try:
+        return dict(json.loads(text))
+    except ValueError as error:
+        raise UsageFailure(f"--filter begins as JSON, and is none: {error}") from error
 
 
 def read_area(aoi: Path | None, bbox: str | None) -> dict[str, Any] | None:

@@ -26,11 +26,14 @@ class Action(StrEnum):
     RESULT_VIEWED = "result_viewed"
     DOWNLOADED = "downloaded"
     DENIED = "denied"
+    EXPORTED = "exported"
 
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
-    """One thing that somebody did, or was not allowed to do; `detail` says what was denied."""
+    """One thing that somebody did, or was not allowed to do; `detail` says what was denied, or
+    what was exported.
+    """
 
     county_id: str
     at: datetime

@@ -30,6 +30,7 @@ class Principal:
     subject: str
     permissions: frozenset[str]
     counties: frozenset[str]
+    roles: frozenset[str] = frozenset()
     request_id: str = ""
     address: str = ""
 
@@ -48,6 +49,7 @@ class Principal:
             subject=str(context["subject"]),
             permissions=frozenset(str(context.get("permissions", "")).split()),
             counties=frozenset(str(context.get("counties", "")).split()),
+            roles=frozenset(str(context.get("roles", "")).split()),
         )
 
     def to_context(self) -> dict[str, str]:
@@ -56,6 +58,7 @@ class Principal:
             "subject": self.subject,
             "permissions": " ".join(sorted(self.permissions)),
             "counties": " ".join(sorted(self.counties)),
+            "roles": " ".join(sorted(self.roles)),
         }
 
     def has(self, permission: str) -> bool:

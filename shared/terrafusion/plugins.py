@@ -20,7 +20,9 @@ class Plugin:
 
     `slug` is its name in routes and results; `metrics.label` names the request's member that tells its jobs apart
     (an export's format, a report's type), which its status documents carry as well; `members` gives what else
-    they carry. `samples` are metrics of its own, one value each for a job that is completed.
+    they carry. `samples` are metrics of its own, one value each for a job that is completed. With `tells_queue` the
+    status of a job that waits says how many are before it, and of one that runs when it may end; the plugin's API may
+    then query the index `by_open`.
     """
 
     slug: str
@@ -28,6 +30,7 @@ class Plugin:
     metrics: JobMetrics
     samples: tuple[MetricSpec, ...] = ()
     members: Callable[["Job"], Mapping[str, Any]] = _nothing
+    tells_queue: bool = False
 
     @property
     def permission_name(self) -> str:

@@ -57,7 +57,7 @@ def _exports(folder: Path, parcels: int, runs: int) -> Iterator[tuple[str, Run, 
     source = prepared.directory / "data.fgb"
     contenders: tuple[Callable[[Path, Path, ExportFormat], list[str] | None], ...]
     contenders = (peers.ours, peers.ogr2ogr, peers.geopandas)
-    for export_format in ExportFormat:
+    for export_format in peers.FORMATS_WITH_PEERS:
         sys.stderr.write(f"{export_format}\n")
         measured: list[list[Run]] = [[], [], []]
         for _ in range(runs):

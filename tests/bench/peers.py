@@ -18,6 +18,17 @@ OGR_OPTIONS: Mapping[ExportFormat, Sequence[str]] = MappingProxyType(
 )
 """What makes ogr2ogr write the same as the engine."""
 
+FORMATS_WITH_PEERS = (
+    ExportFormat.GPKG,
+    ExportFormat.SHAPEFILE,
+    ExportFormat.GEOJSON,
+    ExportFormat.FLATGEOBUF,
+    ExportFormat.CSV,
+    ExportFormat.KML,
+    ExportFormat.FILEGDB,
+    ExportFormat.GEOPARQUET,
+)
+
 OURS = """
 import sys
 from pathlib import Path

@@ -78,7 +78,10 @@ def test_the_result_says_what_the_contract_lists(gis: Client) -> None:
         "download_url_expires_at", "file_expires_at", "files", "sha256", "dataset_version", "layers", "manifest",
     }  # fmt: skip
     assert [layer["name"] for layer in result["layers"]] == ["parcels", "zoning"]
-    assert set(result["layers"][0]) == {"name", "record_count", "geometry_type", "warnings", "field_crosswalk"}
+    assert set(result["layers"][0]) == {
+        "name", "status", "error", "record_count", "geometry_type", "changes", "extent", "warnings", "field_crosswalk",
+        "losses",
+    }  # fmt: skip
     assert result["result_record_count"] == sum(layer["record_count"] for layer in result["layers"])
 
 
@@ -142,7 +145,7 @@ def test_no_digit_of_a_64_bit_integer_is_lost(
     assert list(made.set_index(key)["geo_pin"].sort_index().astype("int64")) == list(wanted)
 
 
-@pytest.mark.parametrize("crs", ["EPSG:2927", "EPSG:4326", "EPSG:3857", "EPSG:26910"])
+@pytest.mark.parametrize("crs", ["EPSG:2927", "EPSG:4326", "EPSG:3857", "EPSG:26911"])
 def test_the_crs_is_the_one_asked_for(gis: Client, tmp_path: Path, source: geopandas.GeoDataFrame, crs: str) -> None:
     made = read(gis.export(tmp_path, "GPKG", parameters={"coordinate_system": crs}))
 

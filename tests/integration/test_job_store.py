@@ -8,6 +8,7 @@ import pytest
 
 from local.aws.endpoint import AwsEndpoint
 from terrafusion.errors import FailureReason, InvalidRequest, JobSuperseded, NotFound
+from terrafusion.http.jobs import expected_end
 from terrafusion.jobs import Job, JobStatus, JobStore
 from terrafusion.jobs.model import TERMINAL, JobEvent, now
 from terrafusion.storage import Storage
@@ -245,3 +246,29 @@ def test_events_are_settled_in_any_order(store: JobStore, order: tuple[JobEvent,
         store.settle(ended, event)
 
     assert list(store.open_jobs(plugin, now() + timedelta(seconds=1))) == []
+
+
+def test_jobs_that_wait_know_how_many_are_before_them(store: JobStore) -> None:
+    plugin = f"queue-{uuid.uuid4().hex[:8]}"
+    jobs = [make(plugin=plugin) for _ in range(3)]
+    for waiting in jobs:
+        store.create(waiting)
+
+    assert [store.before(waiting) for waiting in jobs] == [0, 1, 2]
+    assert claim(store, jobs[0].job_id, "1")
+    assert [store.before(waiting) for waiting in jobs[1:]] == [0, 1]
+
+
+@pytest.mark.parametrize(("progress", "seconds"), [(0, None), (25, 40), (50, 20), (99, 10.1)])
+def test_a_running_job_is_expected_to_end_as_it_began(progress: int, seconds: float | None) -> None:
+    start = now()
+    running = make(
+        status=JobStatus.RUNNING, progress=progress, started_at=start, updated_at=start + timedelta(seconds=10)
+    )
+
+    end = expected_end(running, start + timedelta(seconds=1))
+
+    assert (end is None) is (seconds is None)
+    if end and seconds:
+        assert (end - start).total_seconds() == pytest.approx(seconds, abs=0.01)
+    assert expected_end(make(), start) is None

@@ -161,7 +161,7 @@ def test_an_it_admin_sees_every_county(verifier: Verifier) -> None:
         {"aud": None},
         {"exp": None},
         {"iat": None},
-        {"counties": "benton"},
+        {"counties": "benton", "roles": "GISStaff"},
         {"counties": ["*"]},
         {"counties": ["benton franklin"]},
         {"counties": [7]},
@@ -523,7 +523,12 @@ def test_the_handler_answers_the_gateway(issuer: Issuer, monkeypatch: pytest.Mon
 
     assert handler({"headers": {"authorization": f"Bearer {token(claims())}"}}) == {
         "isAuthorized": True,
-        "context": {"subject": "ada", "permissions": "execute_gis_export view_*", "counties": "benton"},
+        "context": {
+            "subject": "ada",
+            "permissions": "execute_gis_export view_*",
+            "counties": "benton",
+            "roles": "GISStaff",
+        },
     }
     assert handler({"headers": {"Authorization": f"Bearer {token(claims())}"}})["isAuthorized"] is True
     for header in (f"Basic {token(claims())}", "Bearer", "Bearer x", "", f"Bearer {token(claims())},Basic eDp5"):

@@ -81,7 +81,7 @@ class Verifier:
         if grant is None:
             raise TokenRefused("its roles grant nothing")
         counties = [EVERY_COUNTY] if grant.every_county else _names(claims, "counties")
-        return Principal(claims["sub"], grant.permissions, frozenset(counties))
+        return Principal(claims["sub"], grant.permissions, frozenset(counties), frozenset(_names(claims, "roles")))
 
 
 def _names(claims: Mapping[str, Any], claim: str) -> list[str]:

@@ -1,18 +1,25 @@
 """The export plugin's routes and its Lambda entry."""
 
 import os
+from dataclasses import asdict
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from fastapi import Response
 from mangum import Mangum
 
+from gis_export import gdal
+from gis_export.acceptance import accept, available_formats, understand
+from gis_export.estimate import START_SECONDS, estimated, refusal
 from gis_export.formats import FORMATS
-from gis_export.models import Defaults, ExportRequest, FormatInfo, Formats
-from gis_export.plan import available_formats, plan
+from gis_export.limits import Limits
+from gis_export.models import Defaults, Estimate, ExportRequest, FormatInfo, Formats, LayerEstimate
 from gis_export.plugin import PLUGIN
+from terrafusion.auth import Principal
 from terrafusion.counties import CountyConfiguration, CountySnapshot
 from terrafusion.deployment import Deployment
+from terrafusion.errors import FieldError, Impossible, NotFound
 from terrafusion.http import Caller, JobRoutes, KeyHeader, StatusDocument, create_app
 from terrafusion.jobs.dispatch import WorkflowDispatcher
 from terrafusion.jobs.service import Accepted, JobService
@@ -49,11 +56,35 @@ app.include_router(jobs.router)
 def run(request: ExportRequest, caller: Caller, response: Response, key: KeyHeader = None) -> dict[str, Any]:
     """Ask for an export of a county's layers."""
 
-    def accept(snapshot: CountySnapshot, configuration: CountyConfiguration) -> Accepted:
-        planned = plan(request, snapshot, configuration)
+    def plan(snapshot: CountySnapshot, configuration: CountyConfiguration) -> Accepted:
+        older = older_snapshot(request, caller)
+        planned = accept(request, snapshot, configuration, caller.roles, older, loopback=is_local())
         return Accepted(planned.document, planned.export_format.value)
 
-    return jobs.run(caller, request, key, response, accept)
+    return jobs.run(caller, request, key, response, plan)
+
+
+@app.post("/api/v1/gis-export/estimate", response_model=Estimate, tags=[PLUGIN.slug])
+def estimate(request: ExportRequest, caller: Caller) -> Estimate:
+    """What an export will come to; nothing is recorded."""
+    here = deployment()
+    service().access.run(caller, request.county_id)
+    snapshot = here.catalogue.current(request.county_id)
+    configuration = here.catalogue.configuration(request.county_id)
+    plan = understand(request, snapshot, configuration, caller.roles, older_snapshot(request, caller))
+    gdal.load().configure_s3(here.settings.aws_endpoint_url, here.settings.aws_region)
+    layers = estimated(here.catalogue, here.data, plan, snapshot)
+    settings = configuration.gis_export
+    return Estimate(
+        county_id=request.county_id,
+        dataset_version=snapshot.version,
+        export_format=plan.export_format.value,
+        layers=[LayerEstimate(**asdict(layer)) for layer in layers],
+        features=sum(layer.features for layer in layers),
+        bytes=sum(layer.bytes for layer in layers),
+        seconds=round(START_SECONDS + sum(layer.seconds for layer in layers), 1),
+        refusal=refusal(plan, layers, Limits(settings.max_features, settings.max_result_bytes)),
+    )
 
 
 @app.get("/api/v1/gis-export/formats/{county_id}", response_model=Formats, tags=[PLUGIN.slug])
@@ -83,7 +114,33 @@ def defaults(county_id: str, caller: Caller) -> Defaults:
         default_simplify_tolerance=configuration.gis_export.default_simplify_tolerance,
         include_attributes_default=configuration.gis_export.include_attributes_default,
         max_features=configuration.gis_export.max_features,
+        max_layers=configuration.gis_export.max_layers,
+        max_result_bytes=configuration.gis_export.max_result_bytes,
+        licence=configuration.gis_export.licence,
+        attribution=configuration.gis_export.attribution,
+        redacted_fields=sorted(configuration.gis_export.redacted(caller.roles)),
     )
+
+
+def older_snapshot(request: ExportRequest, caller: Principal) -> CountySnapshot | None:
+    """The snapshot that `since` names, by its version or by a job that used it."""
+    since = request.parameters.since
+    if since is None:
+        return None
+    try:
+        job = service().access.job(caller, PLUGIN.execute, str(UUID(since)))
+        version = job.dataset_version if job.county_id == request.county_id else since
+    except ValueError:
+        version = since
+    try:
+        return deployment().catalogue.snapshot(request.county_id, version)
+    except NotFound as error:
+        raise Impossible(error.message, [FieldError("parameters.since", error.message)]) from error
+
+
+def is_local() -> bool:
+    """Whether this is a local run, in which callbacks may go to this machine."""
+    return deployment().settings.stage == "local"
 
 
 def _format_info(name: Any) -> FormatInfo:

@@ -1,5 +1,6 @@
 """Coordinate reference systems by code or WKT; nothing that a caller names is ever opened as a file or an address."""
 
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,10 @@ _WKT = re.compile(
     r"\s*(?:GEOGCS|PROJCS|COMPD_CS|GEOGCRS|GEODCRS|PROJCRS|COMPOUNDCRS|BOUNDCRS|GEOGRAPHICCRS|PROJECTEDCRS)\s*\[",
     re.IGNORECASE,
 )
+
+
+ACCURACIES = (0.1, 1.0, 2.0, 5.0, 10.0, 50.0)
+"""Steps, in metres, in which a transformation's accuracy is asked for."""
 
 
 class UnknownCrs(ValueError):
@@ -54,6 +59,41 @@ def resolve(text: str) -> Crs:
             is_geographic=bool(library.OSRIsGeographic(handle)),
             area_of_use=_area_of_use(library, handle),
         )
+
+
+def accuracy(source: str, target: str) -> float:
+    """How exact the best transformation at hand is: one of `ACCURACIES`, or infinity when it is but a rough shift.
+
+    Grids, which would do better, are not downloaded.
+    """
+    library = load()
+    with library.listening(), reference(library, source) as before, reference(library, target) as after:
+        for metres in ACCURACIES:
+            if _is_possible(library, before, after, metres):
+                return metres
+    return math.inf
+
+
+def shift_warning(source: str, target: str) -> str | None:
+    """What is to be said of a transformation that is not exact."""
+    metres = accuracy(source, target)
+    if metres <= ACCURACIES[0]:
+        return None
+    how = "a rough shift" if math.isinf(metres) else f"exact to {metres:g} m"
+    return f"the change of datum from {_short(source)} to {_short(target)} is {how}: no better one is at hand"
+
+
+def _is_possible(library: Library, source: int, target: int, metres: float) -> bool:
+    options = library.OCTNewCoordinateTransformationOptions()
+    try:
+        library.OCTCoordinateTransformationOptionsSetBallparkAllowed(options, 0)
+        library.OCTCoordinateTransformationOptionsSetDesiredAccuracy(options, metres)
+        found = library.OCTNewCoordinateTransformationEx(source, target, options)
+    finally:
+        library.OCTDestroyCoordinateTransformationOptions(options)
+    if found:
+        library.OCTDestroyCoordinateTransformation(found)
+    return bool(found)
 
 
 @contextmanager

@@ -10,94 +10,21 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from ctypes import CFUNCTYPE, POINTER, c_char_p, c_double, c_float, c_int, c_longlong, c_uint, c_void_p
+from ctypes import c_char_p, c_void_p
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
+from gis_export.symbols import SIGNATURES, ErrorHandler
+
 WARNING, FAILURE = 2, 3
 OF_READONLY_VECTOR = 0x44
 TRADITIONAL_AXIS_ORDER = 0
 
-ProgressFunction = CFUNCTYPE(c_int, c_double, c_char_p, c_void_p)
-_ErrorHandler = CFUNCTYPE(None, c_int, c_int, c_char_p)
-
-_SIGNATURES: dict[str, tuple[Any, ...]] = {
-    # name: result, arguments …
-    "CPLSetConfigOption": (None, c_char_p, c_char_p),
-    "CPLPushErrorHandler": (None, c_void_p),
-    "CPLPopErrorHandler": (None,),
-    "VSIFree": (None, c_void_p),
-    "GDALAllRegister": (None,),
-    "GDALVersionInfo": (c_char_p, c_char_p),
-    "GDALOpenEx": (c_void_p, c_char_p, c_uint, c_void_p, c_void_p, c_void_p),
-    "GDALClose": (c_int, c_void_p),
-    "GDALDatasetGetLayer": (c_void_p, c_void_p, c_int),
-    "GDALDatasetGetLayerByName": (c_void_p, c_void_p, c_char_p),
-    "GDALVectorTranslateOptionsNew": (c_void_p, c_void_p, c_void_p),
-    "GDALVectorTranslateOptionsFree": (None, c_void_p),
-    "GDALVectorTranslateOptionsSetProgress": (None, c_void_p, ProgressFunction, c_void_p),
-    "GDALVectorTranslate": (c_void_p, c_char_p, c_void_p, c_int, c_void_p, c_void_p, c_void_p),
-    "OGR_L_GetSpatialRef": (c_void_p, c_void_p),
-    "OGR_L_SetAttributeFilter": (c_int, c_void_p, c_char_p),
-    "OGR_L_GetName": (c_char_p, c_void_p),
-    "OGR_L_GetFeatureCount": (c_longlong, c_void_p, c_int),
-    "OGR_L_GetExtent": (c_int, c_void_p, c_void_p, c_int),
-    "OGR_L_GetLayerDefn": (c_void_p, c_void_p),
-    "OGR_L_GetGeomType": (c_int, c_void_p),
-    "OGR_L_GetArrowStream": (ctypes.c_bool, c_void_p, c_void_p, c_void_p),
-    "OGR_FD_GetFieldCount": (c_int, c_void_p),
-    "OGR_FD_GetFieldDefn": (c_void_p, c_void_p, c_int),
-    "OGR_Fld_GetNameRef": (c_char_p, c_void_p),
-    "OGR_Fld_GetType": (c_int, c_void_p),
-    "OGR_Fld_GetSubType": (c_int, c_void_p),
-    "OGR_Fld_GetWidth": (c_int, c_void_p),
-    "OGR_GetFieldTypeName": (c_char_p, c_int),
-    "OGR_GetFieldSubTypeName": (c_char_p, c_int),
-    "OGR_L_ResetReading": (None, c_void_p),
-    "OGR_L_GetNextFeature": (c_void_p, c_void_p),
-    "OGR_F_IsFieldSetAndNotNull": (c_int, c_void_p, c_int),
-    "OGR_F_GetFieldAsDateTimeEx": (
-        c_int,
-        c_void_p,
-        c_int,
-        *([POINTER(c_int)] * 5),
-        POINTER(c_float),
-        POINTER(c_int),
-    ),
-    "OGR_F_Destroy": (None, c_void_p),
-    "OGRGeometryTypeToName": (c_char_p, c_int),
-    "OGR_G_CreateGeometryFromJson": (c_void_p, c_char_p),
-    "OGR_G_ExportToJson": (c_void_p, c_void_p),
-    "OGR_G_ExportToWkt": (c_int, c_void_p, POINTER(c_void_p)),
-    "OGR_G_AssignSpatialReference": (None, c_void_p, c_void_p),
-    "OGR_G_TransformTo": (c_int, c_void_p, c_void_p),
-    "OGR_G_Segmentize": (None, c_void_p, c_double),
-    "OGR_G_IsValid": (c_int, c_void_p),
-    "OGR_G_UnaryUnion": (c_void_p, c_void_p),
-    "OGR_G_GeodesicArea": (c_double, c_void_p),
-    "OGR_G_GetEnvelope": (None, c_void_p, c_void_p),
-    "OGR_G_DestroyGeometry": (None, c_void_p),
-    "OSRSetPROJSearchPaths": (None, c_void_p),
-    "OSRSetPROJEnableNetwork": (None, c_int),
-    "OSRNewSpatialReference": (c_void_p, c_char_p),
-    "OSRImportFromEPSG": (c_int, c_void_p, c_int),
-    "OSRImportFromWkt": (c_int, c_void_p, POINTER(c_char_p)),
-    "OSRSetAxisMappingStrategy": (None, c_void_p, c_int),
-    "OSRGetAuthorityName": (c_char_p, c_void_p, c_char_p),
-    "OSRGetAuthorityCode": (c_char_p, c_void_p, c_char_p),
-    "OSRGetName": (c_char_p, c_void_p),
-    "OSRIsGeographic": (c_int, c_void_p),
-    "OSRIsProjected": (c_int, c_void_p),
-    "OSRExportToWktEx": (c_int, c_void_p, POINTER(c_void_p), c_void_p),
-    "OSRExportToPROJJSON": (c_int, c_void_p, POINTER(c_void_p), c_void_p),
-    "OSRGetAreaOfUse": (c_int, c_void_p, *([POINTER(c_double)] * 4), c_void_p),
-    "OSRDestroySpatialReference": (None, c_void_p),
-}
-
 CONFIGURATION = {
     "OGR2OGR_USE_ARROW_API": "NO",  # less memory, and timestamps keep their UTC marker
+    "DXF_WRITE_HATCH": "NO",  # polygons as lines, as a drawing of parcels has them
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     "GDAL_HTTP_MAX_RETRY": "4",
     "GDAL_HTTP_RETRY_DELAY": "0.5",
@@ -106,6 +33,10 @@ CONFIGURATION = {
 
 class EngineError(Exception):
     """GDAL could not do what it was asked; the text is GDAL's own."""
+
+
+class TooLarge(EngineError):
+    """More than a limit allows; the text names the figure, the limit and what would do."""
 
 
 class Messages:
@@ -146,7 +77,7 @@ class Library:
         self._handle = handle
         self._heard = Messages()
         self._bind()
-        self._on_message = _ErrorHandler(self._hear)
+        self._on_message = ErrorHandler(self._hear)
         self.configure({"GDAL_DATA": str(data / "gdal_data"), **CONFIGURATION})
         handle.OSRSetPROJSearchPaths(strings([str(data / "proj_data")]))
         handle.OSRSetPROJEnableNetwork(0)
@@ -191,10 +122,10 @@ class Library:
         self._heard.add(level, text.decode("utf-8", "replace"))
 
     def _bind(self) -> None:
-        missing = [name for name in _SIGNATURES if not hasattr(self._handle, name)]
+        missing = [name for name in SIGNATURES if not hasattr(self._handle, name)]
         if missing:
             raise EngineError(f"This GDAL lacks {', '.join(missing)}; pyogrio 0.13 carries one that has them.")
-        for name, (result, *arguments) in _SIGNATURES.items():
+        for name, (result, *arguments) in SIGNATURES.items():
             function = getattr(self._handle, name)
             function.restype, function.argtypes = result, arguments
 

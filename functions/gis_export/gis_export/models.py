@@ -1,10 +1,11 @@
 """What a client asks of an export, and what the export answers."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, field_validator
 
 from gis_export.formats import ExportFormat
+from gis_export.selection import Predicate
 
 MAX_LAYERS = 50
 
@@ -22,12 +23,42 @@ class _Model(BaseModel):
 class ExportParameters(_Model):
     """How the file is to be made.
 
+    `spatial_predicate` says how features must lie to the area of interest, `clip` that they are cut at its edge;
     `coordinate_system` is an EPSG code or WKT; `attributes` the columns to keep, for all layers or by layer.
     """
 
+    filter: str | dict[str, Any] | None = Field(
+        default=None,
+        examples=["year_built >= 1990 AND property_class = 'residential'"],
+        description="A condition in CQL2, as text or JSON, for all layers, or by layer.",
+    )
+    spatial_predicate: Literal[Predicate.INTERSECTS, Predicate.WITHIN] = Predicate.INTERSECTS
+    clip: StrictBool = False
+    simplify_tolerance: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="In units of the coordinate system of the export."
+    )
+    precision: StrictInt | None = Field(default=None, ge=0, le=15, description="Decimals of coordinates.")
+    make_valid: StrictBool = False
+    dimensions: Literal["XY"] = Field(default="XY", description="The counties' data are kept in two dimensions.")
     coordinate_system: str | None = Field(default=None, max_length=20_000, examples=["EPSG:4326"])
     attributes: list[str] | dict[str, list[str]] | None = None
     include_attributes: StrictBool | None = None
+    include_assessment_data: StrictBool = Field(
+        default=False, description="Join the standard value fields of the county's properties where a layer lacks them."
+    )
+    callback_url: str | None = Field(
+        default=None, max_length=2_000, description="An https address that is told, signed, when the job has ended."
+    )
+    since: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=64,
+        description="A dataset version, or a job's id: only what was added, changed or removed since.",
+    )
+    bundle: StrictBool = Field(default=False, description="A zip with the data, a manifest, a README and the area.")
+    all_or_nothing: StrictBool = Field(
+        default=False, description="Whether a layer that fails takes the others with it."
+    )
 
 
 class ExportRequest(_Model):
@@ -53,6 +84,29 @@ class ExportRequest(_Model):
         if twice:
             raise ValueError(f"named more than once: {', '.join(twice)}")
         return layers
+
+
+class LayerEstimate(_Model):
+    """A layer's part of an estimate; `exact` when its features were counted, else they are about so many, or fewer."""
+
+    name: str
+    features: int
+    exact: bool
+    bytes: int
+    seconds: float
+
+
+class Estimate(_Model):
+    """What an export will come to; `refusal` is what a limit would say."""
+
+    county_id: str
+    dataset_version: str
+    export_format: str
+    layers: list[LayerEstimate]
+    features: int
+    bytes: int
+    seconds: float
+    refusal: str | None
 
 
 class FormatInfo(_Model):
@@ -86,3 +140,8 @@ class Defaults(_Model):
     default_simplify_tolerance: float
     include_attributes_default: bool
     max_features: int | None
+    max_layers: int | None
+    max_result_bytes: int | None
+    licence: str | None
+    attribution: str | None
+    redacted_fields: list[str]

@@ -1,38 +1,69 @@
-"""From a request to a plan: everything that can be refused is refused here, before a job exists."""
+"""An export as accepted: what a job records, and its worker reads back."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from gis_export import crs
-from gis_export.area import Area, AreaError, check_against, parse
-from gis_export.formats import FORMATS, ExportFormat
-from gis_export.models import ExportRequest
-from terrafusion.counties import CountyConfiguration, CountySnapshot
-from terrafusion.errors import FieldError, Impossible
+from gis_export.area import Area, parse
+from gis_export.formats import ExportFormat
+from gis_export.selection import Predicate
+from gis_export.stages import Shape
 
 
 @dataclass(frozen=True, slots=True)
 class ExportPlan:
-    """An export as accepted: `crs` is an authority code or WKT, `attributes` the columns by layer, None for all."""
+    """An export as accepted.
+
+    `crs` is an authority code or WKT, `attributes` the columns by layer, None for all, `filters` CQL2-JSON by layer,
+    `redacted` the columns that the caller may not see, `joined` the value fields that the properties bring,
+    `since` the dataset version whose changes are wanted.
+    """
 
     export_format: ExportFormat
     layers: tuple[str, ...]
     area: Area | None
+    predicate: Predicate
     crs: str
     attributes: Mapping[str, tuple[str, ...]] | None
+    filters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    shape: Shape = field(default_factory=Shape)
+    redacted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    bundle: bool = False
+    all_or_nothing: bool = False
+    joined: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    since: str | None = None
+    callback_url: str | None = None
+
+    @property
+    def passes(self) -> int:
+        """How many passes over a layer come before the one that writes it."""
+        asked = self.area is not None and self.predicate is not Predicate.INTERSECTS
+        return int(asked) + bool(self.joined) + 2 * bool(self.since) + self.shape.passes
 
     @property
     def document(self) -> dict[str, Any]:
         """The plan as a job records it, defaults filled in."""
+        clips = self.predicate is Predicate.CLIP
         return {
             "export_format": self.export_format.value,
             "layers": list(self.layers),
             "area_of_interest": self.area.geojson if self.area else None,
             "parameters": {
+                "spatial_predicate": Predicate.INTERSECTS if clips else self.predicate.value,
+                "clip": clips,
+                "filter": {name: dict(tree) for name, tree in self.filters.items()} or None,
                 "coordinate_system": self.crs,
+                "simplify_tolerance": self.shape.tolerance,
+                "precision": self.shape.precision,
+                "make_valid": self.shape.make_valid,
                 "attributes": {k: list(v) for k, v in self.attributes.items()} if self.attributes else None,
+                "bundle": self.bundle,
+                "all_or_nothing": self.all_or_nothing,
+                "since": self.since,
+                "callback_url": self.callback_url,
+                "include_assessment_data": bool(self.joined),
+                "assessment_fields": {k: list(v) for k, v in self.joined.items()},
+                "redacted_fields": {k: list(v) for k, v in self.redacted.items()},
                 "include_attributes": self.attributes is None or any(self.attributes.values()),
             },
         }
@@ -46,115 +77,15 @@ class ExportPlan:
             export_format=ExportFormat(document["export_format"]),
             layers=tuple(document["layers"]),
             area=parse(document["area_of_interest"]) if document["area_of_interest"] else None,
+            predicate=Predicate.CLIP if parameters["clip"] else Predicate(parameters["spatial_predicate"]),
             crs=parameters["coordinate_system"],
             attributes={k: tuple(v) for k, v in attributes.items()} if attributes else None,
+            filters=parameters["filter"] or {},
+            redacted={k: tuple(v) for k, v in parameters["redacted_fields"].items()},
+            joined={k: tuple(v) for k, v in parameters["assessment_fields"].items()},
+            since=parameters["since"],
+            callback_url=parameters["callback_url"],
+            bundle=parameters["bundle"],
+            all_or_nothing=parameters["all_or_nothing"],
+            shape=Shape(parameters["simplify_tolerance"], parameters["precision"], parameters["make_valid"]),
         )
-
-
-def plan(request: ExportRequest, snapshot: CountySnapshot, configuration: CountyConfiguration) -> ExportPlan:
-    """Check a request against a county's data and limits.
-
-    Raises
-    ------
-    Impossible
-        Naming the field, what is wrong with it, and what would do.
-    """
-    settings = configuration.gis_export
-    _check_format(request.export_format, settings.available_formats)
-    _check_layers(request.layers, snapshot)
-    include = request.parameters.include_attributes
-    return ExportPlan(
-        export_format=request.export_format,
-        layers=tuple(request.layers),
-        area=_area(request.area_of_interest, snapshot, settings.max_export_area_sq_km),
-        crs=_crs(request, settings.default_coordinate_system),
-        attributes=_attributes(
-            request, snapshot, include=settings.include_attributes_default if include is None else include
-        ),
-    )
-
-
-def available_formats(configuration: CountyConfiguration) -> tuple[ExportFormat, ...]:
-    """The formats that the county offers: those it lists, or all."""
-    listed = configuration.gis_export.available_formats
-    return tuple(ExportFormat) if listed is None else tuple(ExportFormat.parse(name) for name in listed)
-
-
-def _refuse(field: str, message: str) -> Impossible:
-    return Impossible(message, [FieldError(field, message)])
-
-
-def _nearest(name: str, known: Collection[str]) -> str:
-    near = get_close_matches(name, known, n=3)
-    return f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(known) or 'none'}."
-
-
-def _check_format(export_format: ExportFormat, listed: Sequence[str] | None) -> None:
-    if listed is not None and export_format not in {ExportFormat.parse(name) for name in listed}:
-        raise _refuse("export_format", f"This county does not offer {export_format}. It offers {', '.join(listed)}.")
-
-
-def _check_layers(layers: Sequence[str], snapshot: CountySnapshot) -> None:
-    for name in layers:
-        if name not in snapshot.layers:
-            hint = _nearest(name, snapshot.map_layers)
-            raise _refuse("layers", f"County '{snapshot.county_id}' has no layer '{name}'. {hint}")
-        if not snapshot.layers[name].has_geometry:
-            raise _refuse("layers", f"'{name}' is a table without locations; it cannot be exported as a map layer.")
-
-
-def _area(value: Mapping[str, Any] | None, snapshot: CountySnapshot, limit_sq_km: float) -> Area | None:
-    if value is None:
-        return None
-    try:
-        area = parse(value)
-        if snapshot.bbox:
-            check_against(area, snapshot.bbox, limit_sq_km)
-    except AreaError as error:
-        raise _refuse("area_of_interest", error.message) from error
-    return area
-
-
-def _crs(request: ExportRequest, default: str) -> str:
-    wanted = request.parameters.coordinate_system
-    forced = FORMATS[request.export_format].forced_crs
-    field = "parameters.coordinate_system"
-    try:
-        resolved = crs.resolve(wanted or forced or default)
-    except crs.UnknownCrs as error:
-        raise _refuse(field, str(error)) from error
-    if forced and resolved.code != forced:
-        raise _refuse(field, f"{request.export_format} is always in {forced}; leave coordinate_system out.")
-    return resolved.code or resolved.wkt
-
-
-def _attributes(
-    request: ExportRequest, snapshot: CountySnapshot, *, include: bool
-) -> dict[str, tuple[str, ...]] | None:
-    wanted = request.parameters.attributes
-    if not include:
-        if wanted:
-            raise _refuse("parameters.attributes", "Attributes are listed, and include_attributes is false.")
-        return dict.fromkeys(request.layers, ())
-    if wanted is None:
-        return None
-    columns = {name: [field.name for field in snapshot.layers[name].fields] for name in request.layers}
-    by_layer = wanted if isinstance(wanted, dict) else _spread(wanted, columns)
-    for layer, names in by_layer.items():
-        if layer not in columns:
-            raise _refuse("parameters.attributes", f"'{layer}' is not among the layers asked for.")
-        for name in names:
-            if name not in columns[layer]:
-                hint = _nearest(name, columns[layer])
-                raise _refuse("parameters.attributes", f"Layer '{layer}' has no attribute '{name}'. {hint}")
-    return {layer: tuple(by_layer.get(layer, columns[layer])) for layer in request.layers}
-
-
-def _spread(wanted: Sequence[str], columns: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """One list for several layers: each takes those it has, and somebody must have each."""
-    everywhere = [name for names in columns.values() for name in names]
-    for name in wanted:
-        if name not in everywhere:
-            hint = _nearest(name, list(dict.fromkeys(everywhere)))
-            raise _refuse("parameters.attributes", f"No layer asked for has an attribute '{name}'. {hint}")
-    return {layer: [name for name in wanted if name in names] for layer, names in columns.items()}

@@ -1,14 +1,18 @@
-"""What of a layer is exported, as a virtual layer: within an area, and with its dates as dates.
+"""What of a layer is exported, as a virtual layer: where a condition holds, within an area, with its dates as dates.
 
 FlatGeobuf has no type for dates or times of day; the county's manifest knows which columns are such. A virtual layer
-also knows its count, so that GDAL reports progress: under a mere filter it would not.
+also knows its count, so that GDAL reports progress: under a mere filter it would not. The condition is a query inside
+of it, which GDAL hands on to the file together with the area, so that its index serves.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from xml.sax.saxutils import escape, quoteattr
 
 from gis_export.area import Area, in_layer_crs
+from gis_export.assessment import Join
+from gis_export.delta import Previous
 from gis_export.gdal import Library, dataset
 
 NO_SUBTYPE = 0
@@ -17,16 +21,30 @@ EXACT = 2**53
 """Up to here, integers are exact as floating point."""
 
 
+class Predicate(StrEnum):
+    """How features must lie to an area."""
+
+    INTERSECTS = "intersects"
+    WITHIN = "within"
+    CLIP = "clip"
+    """As `intersects`, and cut at the area's edge."""
+
+
 @dataclass(frozen=True, slots=True)
 class LayerSource:
     """A layer of a county: a FlatGeobuf, as a local path or `/vsis3/bucket/key`.
 
-    `types` names the columns that are to be of another type than the file says: `Date`, `Time`, `String`.
+    `types` names the columns that are to be of another type than the file says: `Date`, `Time`, `String`. `where` is a
+    condition of OGR's SQL, as `gis_export.where` writes it; `join` brings further columns;
+    with `previous` only what changed since is wanted.
     """
 
     name: str
     path: str
     types: Mapping[str, str] = field(default_factory=dict)
+    where: str | None = None
+    join: Join | None = None
+    previous: Previous | None = None
 
 
 def selection(library: Library, source: LayerSource, area: Area | None) -> str:
@@ -35,20 +53,21 @@ def selection(library: Library, source: LayerSource, area: Area | None) -> str:
     Raises
     ------
     EngineError
-        When the file cannot be read.
+        When the file cannot be read, or the condition not be asked of it.
     """
-    if area is None and not source.types:
+    if area is None and not source.types and source.where is None:
         return source.path
     with library.listening() as heard, dataset(library, source.path, heard) as opened:
         layer = library.GDALDatasetGetLayer(opened, 0)
-        head = f"<SrcDataSource>{escape(source.path)}</SrcDataSource>"
-        head += f"<SrcLayer>{escape(library.OGR_L_GetName(layer).decode())}</SrcLayer>"
+        head = f"<SrcDataSource>{escape(source.path)}</SrcDataSource>{_origin(library, layer, source.where)}"
         region = f"<SrcRegion>{in_layer_crs(library, area, layer)}</SrcRegion>" if area else ""
         fields = "".join(_fields(library, layer, source.types))
         count = int(library.OGR_L_GetFeatureCount(layer, 1))
-    if area:
+    if area or source.where is not None:
         with library.listening() as heard, dataset(library, _virtual(source, head + region), heard) as opened:
-            count = int(library.OGR_L_GetFeatureCount(library.GDALDatasetGetLayer(opened, 0), 1))
+            selected = library.GDALDatasetGetLayer(opened, 0)
+            count = int(library.OGR_L_GetFeatureCount(selected, 1)) if selected else -1
+            heard.check()
     return _virtual(source, f"{head}{region}<FeatureCount>{count}</FeatureCount>{fields}")
 
 
@@ -79,6 +98,19 @@ def _has_big(library: Library, layer: int, name: str) -> bool:
         library.OGR_F_Destroy(feature)
     library.OGR_L_SetAttributeFilter(layer, None)
     return bool(feature)
+
+
+def _origin(library: Library, layer: int, where: str | None) -> str:
+    name = library.OGR_L_GetName(layer).decode()
+    if where is None:
+        return f"<SrcLayer>{escape(name)}</SrcLayer>"
+    # `gis_export.where` wrote the condition, and quoted what is in it
+    query = f"SELECT * FROM {_quoted(name)} WHERE {where}"  # noqa: S608  # nosec B608
+    return f"<SrcSQL>{escape(query)}</SrcSQL>"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _virtual(source: LayerSource, content: str) -> str:

@@ -1,7 +1,7 @@
 """Counties: immutable, versioned snapshots of their data, and their configuration."""
 
 from terrafusion.counties.catalogue import Catalogue
-from terrafusion.counties.configuration import CountyConfiguration
+from terrafusion.counties.configuration import CountyConfiguration, GisExportConfiguration
 from terrafusion.counties.manifest import (
     CountySnapshot,
     Field,
@@ -20,6 +20,7 @@ __all__ = [
     "Field",
     "FieldType",
     "FileEntry",
+    "GisExportConfiguration",
     "LayerKind",
     "LayerManifest",
     "Quality",

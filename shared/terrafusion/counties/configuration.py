@@ -1,5 +1,7 @@
 """What a county may set for itself; everything has a default."""
 
+from collections.abc import Collection
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from terrafusion.standards import PropertyType, Standard
@@ -10,7 +12,7 @@ class _Section(BaseModel):
 
 
 class GisExportConfiguration(_Section):
-    """Limits and defaults of exports; areas in km²."""
+    """Limits and defaults of exports (areas in km²), the data's licence, and what which role may not see."""
 
     available_formats: tuple[str, ...] | None = None
     default_coordinate_system: str = "EPSG:4326"
@@ -18,7 +20,20 @@ class GisExportConfiguration(_Section):
     default_simplify_tolerance: float = Field(default=0, ge=0)
     include_attributes_default: bool = True
     max_features: int | None = Field(default=None, gt=0)
+    max_layers: int | None = Field(default=None, gt=0)
+    max_result_bytes: int | None = Field(default=None, gt=0)
     redacted_fields: dict[str, tuple[str, ...]] = {}
+    licence: str | None = Field(default=None, max_length=2_000)
+    attribution: str | None = Field(default=None, max_length=2_000)
+
+    def redacted(self, roles: Collection[str]) -> frozenset[str]:
+        """The fields that a caller of some roles may not see: those that none of the roles may.
+
+        A role that `redacted_fields` does not name is under its entry `*`, where there is one.
+        """
+        everybody = self.redacted_fields.get("*", ())
+        hidden = [frozenset(self.redacted_fields.get(role, everybody)) for role in roles] or [frozenset(everybody)]
+        return frozenset.intersection(*hidden)
 
 
 class ValuationConfiguration(_Section):

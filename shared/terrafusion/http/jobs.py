@@ -12,7 +12,7 @@ from terrafusion.auth import Principal
 from terrafusion.counties import CountyConfiguration, CountySnapshot
 from terrafusion.http.app import Caller, Moment, Term
 from terrafusion.jobs.idempotency import IdempotencyKey
-from terrafusion.jobs.model import Job, JobStatus, timestamp
+from terrafusion.jobs.model import Job, JobStatus, now, timestamp
 from terrafusion.jobs.service import Accepted, JobService
 from terrafusion.plugins import Plugin
 
@@ -88,6 +88,14 @@ def status_document(plugin: Plugin, job: Job) -> dict[str, Any]:
     return {**members, **times, **label, **plugin.members(job), "links": links}
 
 
+def expected_end(job: Job, moment: datetime) -> datetime | None:
+    """When a running job may end, if it goes on as it did; None before it has come anywhere."""
+    if job.status is not JobStatus.RUNNING or job.started_at is None or job.progress <= 0:
+        return None
+    reported = job.updated_at - job.started_at
+    return max(moment, job.started_at + reported * (100 / job.progress))
+
+
 class JobRoutes:
     """A plugin's shared routes, and the answer to a request for a job."""
 
@@ -127,7 +135,12 @@ class JobRoutes:
     def status(self, job_id: UUID, caller: Caller) -> dict[str, Any]:
         """How a job stands."""
         job = self._service().access.job(caller, self._plugin.view_status, str(job_id))
-        return status_document(self._plugin, job)
+        document = status_document(self._plugin, job)
+        if self._plugin.tells_queue:
+            waits = job.status is JobStatus.PENDING
+            document["queue_position"] = self._service().access.store.before(job) + 1 if waits else None
+            document["estimated_completion_at"] = timestamp(expected_end(job, now()))
+        return document
 
     def cancel(self, job_id: UUID, caller: Caller) -> dict[str, Any]:
         """End a job; 409 when it has ended already."""

@@ -178,6 +178,20 @@ class JobStore:
                 if item is not None and item["updated_at"]["S"] < str(timestamp(silent_since)):
                     yield self._job(item)
 
+    def before(self, job: Job) -> int:
+        """How many jobs of the plugin that are not over were silent for longer than a waiting one: those before it.
+
+        A job that runs reports once a second, so that it does not count for long.
+        """
+        answer = self._client.query(
+            TableName=self._table,
+            IndexName=OPEN_INDEX,
+            Select="COUNT",
+            KeyConditionExpression=f"{OPEN_PLUGIN} = :plugin AND updated_at < :since",
+            ExpressionAttributeValues={":plugin": {"S": job.plugin}, ":since": attribute(job.updated_at)},
+        )
+        return int(answer["Count"])
+
     def page(
         self,
         plugin: str,

@@ -1,0 +1,121 @@
+"""What an export will come to, before it is asked for: features, bytes, seconds, and whether a limit would refuse it.
+
+Features are counted where that is cheap; else they are the share of the layer's box that the area covers, or, under a
+filter, an upper bound. Bytes and seconds follow from rates measured per format (`make bench` refreshes them).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from gis_export.formats import ExportFormat
+from gis_export.gdal import Library, TooLarge, dataset, load
+from gis_export.limits import Limits, check_format
+from gis_export.plan import ExportPlan
+from gis_export.selection import LayerSource, selection
+from gis_export.sources import layer_source
+from terrafusion.counties import Catalogue, CountySnapshot, LayerManifest
+from terrafusion.storage import Storage
+
+RATES = Path(__file__).with_name("rates.json")
+START_SECONDS = 1.5
+"""A worker's start, and the way of the file to S3."""
+PASS_SECONDS_PER_MILLION = 20.0
+"""A pass before the one that writes: within, clip, simplification, precision."""
+COUNTED_AT_MOST = 60_000
+"""So many features are read for a count; more would keep the caller waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerEstimate:
+    """A layer's features, `exact` when they were counted, and its part of the file and of the time."""
+
+    name: str
+    features: int
+    exact: bool
+    bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A format's measured rates."""
+
+    seconds_per_million: float
+    bytes_per_source_byte: float
+
+
+@cache
+def rates() -> Mapping[ExportFormat, Rate]:
+    """The table of rates."""
+    return {ExportFormat(name): Rate(**rate) for name, rate in json.loads(RATES.read_bytes()).items()}
+
+
+def estimate(library: Library, plan: ExportPlan, source: LayerSource, layer: LayerManifest) -> LayerEstimate:
+    """What a layer will come to.
+
+    Raises
+    ------
+    EngineError
+        When the layer cannot be read.
+    """
+    features, exact = _features(library, plan, source, layer)
+    rate = rates()[plan.export_format]
+    stored = layer.file("data.fgb")
+    per_feature = (stored.size_bytes if stored else 0) / max(1, layer.count)
+    seconds = rate.seconds_per_million + PASS_SECONDS_PER_MILLION * plan.passes
+    return LayerEstimate(
+        layer.layer,
+        features,
+        exact,
+        int(features * per_feature * rate.bytes_per_source_byte),
+        round(features * seconds / 1e6, 2),
+    )
+
+
+def estimated(catalogue: Catalogue, data: Storage, plan: ExportPlan, snapshot: CountySnapshot) -> list[LayerEstimate]:
+    """What each layer of a plan will come to; see `estimate` for errors."""
+    library = load()
+    return [
+        estimate(library, plan, layer_source(catalogue, data, plan, snapshot, name), snapshot.layers[name])
+        for name in plan.layers
+    ]
+
+
+def refusal(plan: ExportPlan, layers: list[LayerEstimate], limits: Limits) -> str | None:
+    """What a limit would say to the estimate, if it holds."""
+    try:
+        limits.check_features(sum(layer.features for layer in layers))
+        for layer in layers:
+            check_format(plan.export_format, layer.name, layer.features, [])
+        limits.check_bytes(sum(layer.bytes for layer in layers))
+    except TooLarge as error:
+        return str(error)
+    return None
+
+
+def _features(library: Library, plan: ExportPlan, source: LayerSource, layer: LayerManifest) -> tuple[int, bool]:
+    share = _share(plan, layer)
+    expected = int(layer.count * share)
+    if plan.since is not None:
+        return expected, False
+    if plan.area is None and source.where is None:
+        return layer.count, True
+    if expected > COUNTED_AT_MOST:
+        return expected, False
+    what = selection(library, replace(source, types={}), plan.area)
+    with library.listening() as heard, dataset(library, what, heard) as opened:
+        return int(library.OGR_L_GetFeatureCount(library.GDALDatasetGetLayer(opened, 0), 1)), True
+
+
+def _share(plan: ExportPlan, layer: LayerManifest) -> float:
+    """How much of the layer's box the area's box covers."""
+    if plan.area is None or layer.bbox is None:
+        return 1.0
+    west, south, east, north = layer.bbox
+    area = plan.area.bbox
+    width, height = min(east, area[2]) - max(west, area[0]), min(north, area[3]) - max(south, area[1])
+    whole = (east - west) * (north - south)
+    return max(0.0, width) * max(0.0, height) / whole if whole > 0 else 1.0

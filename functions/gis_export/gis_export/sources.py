@@ -1,0 +1,40 @@
+"""The layers of a plan, as the engine reads them straight from the data bucket."""
+
+from gis_export.delta import Previous
+from gis_export.plan import ExportPlan
+from gis_export.selection import LayerSource
+from gis_export.where import where
+from terrafusion.counties import Catalogue, CountySnapshot, FieldType, LayerManifest
+from terrafusion.filters import check
+from terrafusion.storage import Storage
+
+OGR_TYPES = {FieldType.DATE: "Date", FieldType.TIME: "Time"}
+"""Types that FlatGeobuf cannot say, by OGR's names."""
+
+
+def layer_source(
+    catalogue: Catalogue, data: Storage, plan: ExportPlan, snapshot: CountySnapshot, name: str
+) -> LayerSource:
+    """A layer with the plan's condition."""
+    layer = snapshot.layers[name]
+    wanted = plan.filters.get(name)
+    condition = where(check(wanted, layer.fields)) if wanted else None
+    types = {field.name: OGR_TYPES[field.type] for field in layer.fields if field.type in OGR_TYPES}
+    key = catalogue.file_key(snapshot.county_id, layer, "data.fgb")
+    previous = _previous(catalogue, data, plan, layer, snapshot.county_id) if plan.since else None
+    return LayerSource(name, f"/vsis3/{data.bucket}/{key}", types, condition, previous=previous)
+
+
+def _previous(catalogue: Catalogue, data: Storage, plan: ExportPlan, layer: LayerManifest, county: str) -> Previous:
+    """The layer as it was in the version that the plan names; there may have been none."""
+    older = catalogue.snapshot(county, plan.since or "").layers.get(layer.layer)
+    columns = tuple(field.name for field in layer.fields)
+    if plan.attributes is not None:
+        columns = tuple(name for name in columns if name in plan.attributes[layer.layer])
+    if older is None:
+        return Previous(None, None, layer.key or "", columns)
+    wanted = plan.filters.get(layer.layer)
+    condition = where(check(wanted, older.fields)) if wanted else None
+    return Previous(
+        f"/vsis3/{data.bucket}/{catalogue.file_key(county, older, 'data.fgb')}", condition, layer.key or "", columns
+    )

@@ -1,0 +1,316 @@
+"""Writes the layers of one export into its work folder."""
+
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from ctypes import c_double
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gis_export.area import Area
+from gis_export.crs import WGS84
+from gis_export.formats import FORMATS, ExportFormat, LossKind
+from gis_export.gdal import EngineError, Library, dataset
+from gis_export.geoparquet import write_geoparquet
+from gis_export.limits import Column, check_format
+from gis_export.losses import Loss, layer_losses, schema_losses, value_losses
+from gis_export.order import LayerError, LayerResult, Order, blaming, failure
+from gis_export.selection import LayerSource, Predicate, big_integers, selection, type_name
+from gis_export.stages import Stages
+from gis_export.target import Target, Watch
+
+MULTI_TYPES = {2: 5, 3: 6}
+"""Line and polygon, and what they are promoted to, as OGC type numbers: a layer mixes single and multi ones."""
+
+GDAL_ON_LOSSES = re.compile(
+    r"Normalized/laundered field name|Field .* (created as|of type) |does not (seem to )?natively support|"
+    r"has been truncated|of width \d+ truncated"
+)
+"""Warnings of GDAL's that the losses say better."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A layer in the file, and the columns that it should have, in order, with their types."""
+
+    result: LayerResult
+    columns: Mapping[str, str]
+
+
+class Writer:
+    """Writes one export."""
+
+    def __init__(self, library: Library, work: Path, stages: Path, stem: str, order: Order, watch: Watch) -> None:
+        self._library = library
+        self._work = work
+        self._stages = Stages(library, stages, watch)
+        self._stem = stem
+        self._order = order
+        self._spec = FORMATS[order.export_format]
+        self._watch = watch
+        self._features = 0
+
+    def write(self, sources: Sequence[LayerSource]) -> tuple[LayerResult, ...]:
+        """Write all layers, and give what became of each.
+
+        Raises
+        ------
+        EngineError
+            When a layer cannot be written and the others are not to come without it, or none can.
+        """
+        if self._spec.many_layers or len(sources) == 1:
+            written = self._write_together(f"{self._stem}{self._spec.extension}", sources)
+        else:
+            share = 1 / len(sources)
+            written = [
+                self._write_alone(f"{source.name}{self._spec.extension}", source, number * share, share)
+                for number, source in enumerate(sources)
+            ]
+        if all(layer.error for layer in written):
+            raise EngineError("; ".join(f"{layer.name}: {layer.error}" for layer in written))
+        return tuple(written)
+
+    def _write_together(self, name: str, sources: Sequence[LayerSource]) -> list[LayerResult]:
+        """Write one file; it is begun anew without a layer that fails, so that it holds nothing half."""
+        failed: dict[str, LayerResult] = {}
+        while remaining := [source for source in sources if source.name not in failed]:
+            try:
+                written = {layer.name: layer for layer in self._write_file(name, remaining, 0.0, 1.0)}
+                return [failed.get(source.name) or written[source.name] for source in sources]
+            except LayerError as error:
+                self._give_up(error)
+                failed[error.layer] = failure(error)
+                self._features = 0
+        return list(failed.values())
+
+    def _write_alone(self, name: str, source: LayerSource, start: float, share: float) -> LayerResult:
+        try:
+            (written,) = self._write_file(name, [source], start, share)
+        except LayerError as error:
+            self._give_up(error)
+            return failure(error)
+        return written
+
+    def _give_up(self, error: LayerError) -> None:
+        """Delete what there is of a layer's file; raise where the others do not come without it."""
+        if self._order.all_or_nothing:
+            raise error.cause
+        for path in self._work.iterdir():
+            if path.name.startswith((f"{self._stem}.", f"{error.layer}.")):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def _write_file(
+        self, name: str, sources: Sequence[LayerSource], start: float, share: float
+    ) -> tuple[LayerResult, ...]:
+        """Write one file; its part of the whole work begins at `start` and is `share` long."""
+        path = self._work / name
+        is_parquet = self._order.export_format is ExportFormat.GEOPARQUET
+        written_to = path.with_suffix(".fgb") if is_parquet else path
+        target = Target(self._library, self._watch)
+        written = []
+        try:
+            for number, source in enumerate(sources):
+                part = share / len(sources)
+                with blaming(source.name):
+                    written.append(self._write_layer(source, written_to, target, start + number * part, part))
+        finally:
+            with self._library.listening() as heard:
+                target.close()
+        heard.check()
+        found = []
+        for number, layer in enumerate(written):
+            with blaming(layer.result.name):
+                found.append(self._found(layer, written_to, number))
+        if is_parquet:
+            with self._library.listening() as heard:
+                dated = selection(self._library, LayerSource(sources[0].name, str(written_to), sources[0].types), None)
+                kind = found[0].geometry_type
+                write_geoparquet(self._library, heard, dated, path, self._order.crs, kind)
+            written_to.unlink()
+        return tuple(found)
+
+    def _write_layer(self, source: LayerSource, path: Path, target: Target, start: float, share: float) -> _Written:
+        library, attributes = self._library, self._order.attributes
+        part = share / (self._order.stages + 1 + (source.join is not None) + (source.previous is not None))
+        source, area, changes = self._staged(source, start, part)
+        start, share = start + share - part, part  # what is left for the last pass
+        what = selection(library, source, area)
+        big: list[str] = []
+        if not self._spec.holds_64_bits:
+            big = big_integers(library, what, None if attributes is None else attributes[source.name])
+            if big:
+                as_text = replace(source, types={**source.types, **dict.fromkeys(big, "String")})
+                what = selection(library, as_text, area)
+        with library.listening() as heard, dataset(library, what, heard) as opened:
+            layer = library.GDALDatasetGetLayer(opened, 0)
+            count = int(library.OGR_L_GetFeatureCount(layer, 1))
+            columns = _columns(library, layer)
+            kept = list(columns) if attributes is None else attributes[source.name]
+            self._check_size(source.name, count, layer, kept)
+            if not self._spec.holds_attributes:
+                kept = ()
+            arguments = self._arguments(source.name, kept, more=target.is_open)
+            if self._order.export_format is ExportFormat.DXF:  # its one attribute says on which layer a line is drawn
+                own_name = library.OGR_L_GetName(layer).decode()
+                arguments += ["-sql", f"SELECT '{source.name}' AS Layer FROM {_quoted(own_name)}"]  # noqa: S608  # nosec B608
+            if library.OGR_L_GetGeomType(layer) % 1000 in MULTI_TYPES:
+                arguments += ["-nlt", "PROMOTE_TO_MULTI"]
+            target.translate(path, opened, arguments, heard, start, share, source.name, count)
+            geometry_type = _geometry_type(library, layer)
+            warnings = heard.warnings
+        columns = {name: kind for name, kind in columns.items() if name in set(kept)}
+        losses = (
+            value_losses(
+                library, what, columns, big, self._spec, lambda: self._watch.at(start + share), spatial=area is not None
+            )
+            if count
+            else []
+        )
+        self._watch.at(start + share)
+        return _Written(
+            LayerResult(source.name, count, geometry_type, warnings, {}, tuple(losses), changes=changes), columns
+        )
+
+    def _check_size(self, name: str, count: int, layer: int, kept: Sequence[str]) -> None:
+        """Refuse what is too large before anything is written."""
+        library = self._library
+        self._features += count
+        self._order.limits.check_features(self._features)
+        definition = library.OGR_L_GetLayerDefn(layer)
+        fields = [library.OGR_FD_GetFieldDefn(definition, i) for i in range(library.OGR_FD_GetFieldCount(definition))]
+        columns = [
+            Column(type_name(library, field), int(library.OGR_Fld_GetWidth(field)))
+            for field in fields
+            if library.OGR_Fld_GetNameRef(field).decode() in set(kept)
+        ]
+        check_format(self._order.export_format, name, count, columns)
+
+    def _staged(
+        self, source: LayerSource, start: float, share: float
+    ) -> tuple[LayerSource, Area | None, Mapping[str, int] | None]:
+        """The layer after the passes that come before the last, and the area that is still to be asked of it."""
+        order, area = self._order, self._order.area
+        changes: Mapping[str, int] | None = None
+        if source.previous is not None:
+            self._watch.step = f"{source.name}: comparing"
+            source, changes = self._stages.changed(source, source.previous, area, start)
+            start, area = start + share, None
+        if source.join is not None:
+            self._watch.step = f"{source.name}: joining values"
+            source = self._stages.joined(source, source.join, area, start, share)
+            start += share
+        if area is not None and order.predicate is not Predicate.INTERSECTS:
+            self._watch.step = f"{source.name}: {order.predicate}"
+            source, area = self._stages.selected(source, area, order.predicate, start, share), None
+            start += share
+        if order.shape.passes:
+            self._watch.step = f"{source.name}: simplifying"
+            passes = share * order.shape.passes
+            source, area = self._stages.shaped(source, area, order.crs, order.shape, start, passes), None
+        return source, area, changes
+
+    def _arguments(self, name: str, kept: Sequence[str], *, more: bool) -> list[str]:
+        """The words that ogr2ogr would be given."""
+        arguments = ["-f", self._spec.driver, "-t_srs", self._order.crs, "-nln", name, "-dim", "XY"]
+        if more:
+            arguments.append("-update")
+        if self._order.shape.make_valid:
+            arguments.append("-makevalid")
+        if self._order.attributes is not None and self._spec.holds_attributes:
+            arguments += ["-select", ",".join(_quoted(field) for field in kept)]
+        if not more:
+            for option in self._spec.dataset_options:
+                arguments += ["-dsco", option]
+        for option in (*self._spec.layer_options, *self._more_options(kept)):
+            arguments += ["-lco", option]
+        return arguments
+
+    def _more_options(self, kept: Sequence[str]) -> list[str]:
+        taken = {name.lower() for name in kept}
+        if self._order.export_format is ExportFormat.GPKG:
+            return [f"FID={_free('fid', taken)}", f"GEOMETRY_NAME={_free('geom', taken)}"]
+        if self._order.export_format is ExportFormat.SPATIALITE:
+            return [f"FID={_free('ogc_fid', taken)}", f"GEOMETRY_NAME={_free('geometry', taken)}"]
+        options = []
+        if self._order.export_format is ExportFormat.GEOJSON and self._order.crs == WGS84:
+            options.append("RFC7946=YES")
+        if "GeoJSON" in self._spec.driver and self._order.shape.precision is not None:
+            options.append(f"COORDINATE_PRECISION={self._order.shape.precision}")
+        return options
+
+    def _found(self, written: _Written, path: Path, index: int) -> LayerResult:
+        """What came of a layer, by the file's own description where it has one: its rows are all there."""
+        result, columns = written.result, written.columns
+        after = {name: self._spec.types.get(kind, kind) for name, kind in columns.items()}
+        extent = None
+        if self._spec.keeps_schema:
+            after, extent = self._described(result, columns, path, index)
+        kept_types = self._order.export_format is ExportFormat.GEOPARQUET
+        losses = [
+            *self._always(columns),
+            *schema_losses(columns, dict(zip(after, columns.values(), strict=True)) if kept_types else after),
+            *result.losses,
+        ]
+        told = [loss.message for loss in losses]
+        told += [text for text in result.warnings if not GDAL_ON_LOSSES.search(text)]
+        if result.record_count == 0:
+            told.append("no feature was selected; the layer is empty")
+        crosswalk = {old: new for old, new in zip(columns, after, strict=True) if old != new}
+        return replace(result, warnings=tuple(told), field_crosswalk=crosswalk, losses=tuple(losses), extent=extent)
+
+    def _always(self, columns: Mapping[str, str]) -> list[Loss]:
+        losses = layer_losses(self._spec, columns)
+        if self._order.export_format is ExportFormat.GEOJSON and self._order.crs != WGS84:
+            return [loss for loss in losses if loss.kind is not LossKind.COORDINATES]
+        return losses
+
+    def _described(
+        self, result: LayerResult, columns: Mapping[str, str], path: Path, index: int
+    ) -> tuple[dict[str, str], tuple[float, float, float, float] | None]:
+        """The columns in the file, in the order of those that were written, and the layer's extent."""
+        library = self._library
+        with library.listening() as heard, dataset(library, str(path), heard) as opened:
+            layer = library.GDALDatasetGetLayerByName(opened, result.name.encode())
+            layer = layer or library.GDALDatasetGetLayer(opened, index)
+            count = int(library.OGR_L_GetFeatureCount(layer, 1))
+            found = _columns(library, layer)
+            extent = extent_of(library, layer) if count else None
+        if count != result.record_count:
+            raise EngineError(
+                f"'{result.name}' has {count:,} features in the file, and {result.record_count:,} to write."
+            )
+        added = set(found) - set(columns) if self._order.export_format is ExportFormat.GML else set()
+        return {name: kind for name, kind in found.items() if name not in added}, extent
+
+
+def extent_of(library: Library, layer: int) -> tuple[float, float, float, float] | None:
+    """A layer's extent as west, south, east, north; None where it has none."""
+    envelope = (c_double * 4)()
+    if library.OGR_L_GetExtent(layer, envelope, 1):
+        return None
+    west, east, south, north = envelope
+    return (west, south, east, north)
+
+
+def _geometry_type(library: Library, layer: int) -> str:
+    """The type that the file holds, as `MultiPolygon`: single geometries are promoted."""
+    flat = library.OGR_L_GetGeomType(layer) % 1000
+    return str(library.OGRGeometryTypeToName(MULTI_TYPES.get(flat, flat)).decode()).replace(" ", "")
+
+
+def _columns(library: Library, layer: int) -> dict[str, str]:
+    """The columns of a layer with their types, subtypes such as Boolean before the type that carries them."""
+    definition = library.OGR_L_GetLayerDefn(layer)
+    fields = [library.OGR_FD_GetFieldDefn(definition, i) for i in range(library.OGR_FD_GetFieldCount(definition))]
+    return {library.OGR_Fld_GetNameRef(field).decode(): type_name(library, field) for field in fields}
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _free(wanted: str, taken: set[str]) -> str:
+    """A name that no column has."""
+    while wanted in taken:
+        wanted += "_"
+    return wanted
