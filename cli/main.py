@@ -5,6 +5,7 @@ import sys
 import typer
 
 from cli import analyses, cloud, counties, exports, jobs, reports
+from cli import cloud, counties, exports, jobs, metrics
 from cli.audit import audit
 from cli.demo import demo
 from cli.failures import CommandFailure
@@ -35,6 +36,8 @@ for command in (
     audit,
 ):
     app.command()(command)
+
+app.add_typer(metrics.app, name="metrics")
 
 
 def main() -> None:
