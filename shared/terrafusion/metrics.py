@@ -13,6 +13,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TextIO
 
+NAMESPACE = "TerraFusion"
+"""Of the metrics in CloudWatch, where a deployment does not say another: stages of one account must not mix."""
+
 
 class MetricKind(StrEnum):
     """What a series does: only grow, go up and down, or collect a distribution."""
@@ -148,6 +151,12 @@ FAULTS = MetricSpec(
     overall=True,
 )
 """What a deployment is judged by: `http` for answers from 500 on, else the reason a job failed for."""
+AUTHORIZATIONS = MetricSpec(
+    "terrafusion_authorizations_total",
+    "Total number of tokens that were judged.",
+    ("outcome",),
+    type_label="outcome",
+)
 SWEPT = MetricSpec(
     "terrafusion_swept_jobs_total",
     "Total number of silent jobs that a sweep did something about.",
@@ -183,6 +192,7 @@ CATALOGUE: Mapping[str, MetricSpec] = catalogue(
         HTTP_REQUESTS,
         HTTP_DURATION,
         FAULTS,
+        AUTHORIZATIONS,
         SWEPT,
         SWEEPS,
         SILENT_JOBS,
@@ -202,7 +212,7 @@ class EmfSink:
         self,
         service: str,
         *,
-        namespace: str = "TerraFusion",
+        namespace: str = NAMESPACE,
         county_dimension: bool = False,
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.time,

@@ -1,6 +1,7 @@
 """The FastAPI factory: request ids, one error body, request metrics."""
 
 import logging
+import os
 import re
 import time
 import uuid
@@ -22,6 +23,7 @@ from terrafusion.auth import Principal
 from terrafusion.errors import FieldError, TerraFusionError, TooLarge, Unavailable
 from terrafusion.logs import about
 from terrafusion.metrics import FAULTS, HTTP_DURATION, HTTP_REQUESTS, EmfSink
+from terrafusion.settings import MetricSettings
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +125,8 @@ def create_app(title: str, service: str) -> FastAPI:
     app.add_exception_handler(TerraFusionError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_unreadable)
     app.add_exception_handler(HTTPException, _on_http)
-    app.add_middleware(_Envelope, metrics=EmfSink(service))
+    namespace = MetricSettings.read(os.environ).metrics_namespace
+    app.add_middleware(_Envelope, metrics=EmfSink(service, namespace=namespace))
     return app
 
 
