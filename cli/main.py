@@ -7,9 +7,12 @@ import typer
 from cli import analyses, cloud, counties, exports, jobs, reports
 from cli import cloud, counties, exports, jobs, metrics
 from cli.audit import audit
+from cli.cost import cost
 from cli.demo import demo
 from cli.failures import CommandFailure
+from cli.logs import logs
 from cli.output import errors
+from cli.top import top
 
 app = typer.Typer(
     help="Jobs of county assessor's offices, on this machine or against a deployed API.",
@@ -34,6 +37,9 @@ for command in (
     jobs.cancel,
     jobs.download,
     audit,
+    logs,
+    top,
+    cost,
 ):
     app.command()(command)
 

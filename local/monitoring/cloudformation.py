@@ -34,7 +34,7 @@ class _Dumper(yaml.SafeDumper):
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> Any:  # noqa: ARG002
         """Lists are indented, as in the rest of the template."""
-        return super().increase_indent(flow, False)  # type: ignore[no-untyped-call]
+        return super().increase_indent(flow, False)
 
 
 def _tagged(dumper: yaml.SafeDumper, tag: Tag) -> yaml.Node:
