@@ -27,6 +27,8 @@ from cli.loading import prepare  # noqa: E402
 from gis_export.formats import ExportFormat  # noqa: E402
 from local.sample import write  # noqa: E402
 from tests.bench import market, peers  # noqa: E402
+from tests.bench import peers  # noqa: E402
+from tests.bench.adapter import convert_a_million, section  # noqa: E402
 from tests.bench.processes import Run, measure, median  # noqa: E402
 from tests.e2e.support import Client, LocalCloud, terrafusion  # noqa: E402
 
@@ -45,6 +47,9 @@ def main() -> None:
         exports = list(_exports(Path(folder), options.parcels, options.runs))
         cloud = _cloud(Path(folder))
     page = _page(options.parcels, options.runs, exports, cloud) + "\n" + market.section(options.runs)
+        sys.stderr.write("metrics\n")
+        converted = convert_a_million(Path(folder))
+    page = _page(options.parcels, options.runs, exports, cloud) + section(converted)
     TARGET.write_text(page, encoding="utf-8")
     sys.stdout.write(page)
 

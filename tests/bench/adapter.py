@@ -14,6 +14,22 @@ NOISE = 3
 """Of so many lines one is no metric, as in a log."""
 
 
+def section(run: Run) -> str:
+    """What the page says of it."""
+    return f"""
+## Metrics
+
+`terrafusion metrics convert` on {LINES:,} lines of a log, of which each third is no metric: all metrics of the catalogue,
+forty counties, two lines for each job's event. Every event is remembered, so that a line that comes twice counts once.
+
+| figure | value |
+|---|---|
+| lines a second of one core's time | {LINES / run.cpu_seconds:,.0f} |
+| lines a second of the clock | {LINES / run.seconds:,.0f} |
+| peak memory (MB), the command's libraries included | {run.peak_mb:,.0f} |
+"""
+
+
 def convert_a_million(folder: Path) -> Run:
     """Write lines of all metrics, 40 counties and as many events as jobs have, and convert them."""
     chance = random.Random(2927)

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of a command; memory is the peak of the process itself, in MB."""
+    """One run of a command; memory is the peak of the process itself, in MB, `cpu_seconds` what it had of the cores."""
 
     seconds: float
     peak_mb: float
+    cpu_seconds: float
 
 
 LAUNCHER = """
@@ -22,7 +23,8 @@ started = time.perf_counter()
 pid = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ)
 _, status, usage = os.wait4(pid, 0)
 seconds = time.perf_counter() - started
-print(json.dumps([os.waitstatus_to_exitcode(status), seconds, usage.ru_maxrss / 1024]))
+cpu = usage.ru_utime + usage.ru_stime
+print(json.dumps([os.waitstatus_to_exitcode(status), seconds, usage.ru_maxrss / 1024, cpu]))
 """
 """Stands between: a process's peak includes that of the one that started it, and this one is small."""
 
@@ -36,12 +38,13 @@ def measure(command: Sequence[str]) -> Run:
         With what it printed, when it failed.
     """
     done = subprocess.run([sys.executable, "-I", "-S", "-c", LAUNCHER, *command], capture_output=True, text=True)
-    status, seconds, peak_mb = json.loads(done.stdout.splitlines()[-1])
+    status, seconds, peak_mb, cpu_seconds = json.loads(done.stdout.splitlines()[-1])
     if status:
         raise RuntimeError(f"{' '.join(command)} failed: {done.stderr[-2000:]}")
-    return Run(seconds, peak_mb)
+    return Run(seconds, peak_mb, cpu_seconds)
 
 
 def median(runs: Sequence[Run]) -> Run:
     """The median of each figure."""
-    return Run(statistics.median(r.seconds for r in runs), statistics.median(r.peak_mb for r in runs))
+    figures = zip(*((run.seconds, run.peak_mb, run.cpu_seconds) for run in runs), strict=True)
+    return Run(*(statistics.median(figure) for figure in figures))

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 from bisect import bisect_left
@@ -26,7 +27,7 @@ from local.monitoring.__main__ import HERE
 from local.plugins import plugins_of
 from terrafusion.plugins import Plugin
 from tests.chaos.truth import jobs_in_table
-from tests.e2e.support import Client, LocalCloud, load_sample, terrafusion, wait_until
+from tests.e2e.support import COMMAND, Client, LocalCloud, load_sample, terrafusion, wait_until
 from tests.plugins.with_layer_digest import template_with_layer_digest
 
 JOBS = int(os.environ.get("TERRAFUSION_TEST_JOBS", "60"))
@@ -156,6 +157,48 @@ def prometheus(watched: LocalCloud, tmp_path_factory: pytest.TempPathFactory) ->
 
 def test_every_plugin_is_asked_for_a_job(plugins: dict[str, Plugin]) -> None:
     assert set(plugins) <= set(REQUESTS), "say in REQUESTS what to ask it for"
+
+
+def test_a_job_s_lines_are_known_by_its_request_from_the_api_to_the_worker(
+    watched: LocalCloud, ask: Client, plugins: dict[str, Plugin], property_id: str
+) -> None:
+    for slug in plugins:
+        body = {"county_id": "sample", **_body(REQUESTS[slug][0], property_id)}
+        response = ask.post(f"/{slug}/run", body)
+        job = ask.wait(response.json())
+
+        told = json.loads(terrafusion("logs", job["job_id"], "--json", "--state", str(watched.state)).stdout)
+
+        lines = [line for line in told if line.get("job_id") == job["job_id"]]
+        assert {line["function"].rpartition("Function")[0][-3:] for line in lines} >= {"Api", "ker"}
+        keys = {(line["request_id"], line["county_id"], line["plugin"]) for line in lines}
+        assert keys == {(response.headers["x-request-id"], "sample", slug)}
+        assert [line["at"] for line in told] == sorted(line["at"] for line in told)
+
+
+def test_a_job_that_nobody_knows_has_no_lines(watched: LocalCloud) -> None:
+    done = terrafusion("logs", "nothing", "--state", str(watched.state), check=False)
+
+    assert done.returncode == 2
+
+
+def test_top_shows_every_plugin_live_until_it_is_interrupted(
+    watched: LocalCloud, one_of_each: list[Body], plugins: dict[str, Plugin]
+) -> None:
+    template = str(watched.state.parent / "project/template.yaml")
+    options = ["--state", str(watched.state), "--template", template]
+
+    once = terrafusion("top", "--once", *options).stdout
+    live = subprocess.Popen([*COMMAND, "top", "--every", "0.2", *options], stdout=subprocess.PIPE, text=True)
+    assert live.stdout is not None
+    shown = [live.stdout.readline() for _ in range(6)]
+    live.send_signal(signal.SIGINT)
+    rest, _ = live.communicate(timeout=30)
+
+    assert live.returncode == 0
+    for slug in plugins:
+        assert slug in once
+        assert slug in "".join(shown) + rest
 
 
 def test_a_live_page_is_what_promtool_takes(watched: LocalCloud, one_of_each: list[Body]) -> None:
