@@ -19,8 +19,8 @@ def section(run: Run) -> str:
     return f"""
 ## Metrics
 
-`terrafusion metrics convert` on {LINES:,} lines of a log, of which each third is no metric: all metrics of the catalogue,
-forty counties, two lines for each job's event. Every event is remembered, so that a line that comes twice counts once.
+`terrafusion metrics convert` on {LINES:,} lines of a log, each third of them no metric: all of the catalogue, forty
+counties, two or three lines for an event. Each event is remembered, so that a line that comes twice counts once.
 
 | figure | value |
 |---|---|

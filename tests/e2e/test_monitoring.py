@@ -4,6 +4,7 @@ import contextlib
 import csv
 import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -189,16 +190,24 @@ def test_top_shows_every_plugin_live_until_it_is_interrupted(
     options = ["--state", str(watched.state), "--template", template]
 
     once = terrafusion("top", "--once", *options).stdout
-    live = subprocess.Popen([*COMMAND, "top", "--every", "0.2", *options], stdout=subprocess.PIPE, text=True)
-    assert live.stdout is not None
-    shown = [live.stdout.readline() for _ in range(6)]
-    live.send_signal(signal.SIGINT)
-    rest, _ = live.communicate(timeout=30)
+    ours, theirs = pty.openpty()
+    live = subprocess.Popen(
+        [*COMMAND, "top", "--every", "0.2", *options],
+        stdout=theirs,
+        env={**os.environ, "COLUMNS": "150", "LINES": "40"},
+    )
+    os.close(theirs)
+    shown = b""
+    with os.fdopen(ours, "rb", buffering=0) as screen:
+        while not all(slug.encode() in shown for slug in plugins):
+            shown += screen.read(4096)
+        live.send_signal(signal.SIGINT)
+        with contextlib.suppress(OSError):  # the terminal is gone
+            while screen.read(4096):
+                pass
 
-    assert live.returncode == 0
-    for slug in plugins:
-        assert slug in once
-        assert slug in "".join(shown) + rest
+    assert live.wait(timeout=30) == 0
+    assert all(slug in once for slug in plugins)
 
 
 def test_a_live_page_is_what_promtool_takes(watched: LocalCloud, one_of_each: list[Body]) -> None:
