@@ -4,8 +4,7 @@ import sys
 
 import typer
 
-from cli import analyses, cloud, counties, exports, jobs, reports
-from cli import cloud, counties, exports, jobs, metrics
+from cli import analyses, cloud, counties, exports, jobs, metrics, reports
 from cli.audit import audit
 from cli.cost import cost
 from cli.demo import demo
