@@ -22,7 +22,7 @@ USUAL: Mapping[str, Kind] = {
     "reports": Kind("reporting", 0, Way.WORKFLOW, seconds=8, memory_gb=2, result_mb=1, types=6),
     "analyses": Kind("market_analysis", 0, Way.QUEUE, seconds=3, memory_gb=2, result_mb=0.3, types=10),
 }
-"""What a job takes where nobody has measured; memory and disk come from the template where the plugin is deployed."""
+"""What a job takes where nobody has measured; memory, disk and the way they come are the template's."""
 
 
 def cost(
@@ -57,6 +57,10 @@ def cost(
     parts: dict[str, Usage] = {"platform": of_platform(here)}
     for name, kind in kinds.items():
         deployed = as_deployed(kind, document)
+        if deployed is None and numbers[name]:
+            raise UsageFailure(f"{template} deploys no {kind.name}, which would take {name}.")
+        if deployed is None:
+            continue
         parts[f"{name}: {numbers[name]:,}"] = of_jobs(replace(deployed, jobs=numbers[name]), here)
         parts[f"{name}: being there"] = of_plugin(deployed, here)
     prices = price_list()
@@ -78,15 +82,18 @@ def alarm_metrics(template: Mapping[str, Any]) -> int:
     return sum(max(1, sum("MetricStat" in query for query in alarm.get("Metrics", []))) for alarm in alarms)
 
 
-def as_deployed(kind: Kind, template: Mapping[str, Any]) -> Kind:
-    """A kind of job with the memory and disk that the template gives its worker."""
+def as_deployed(kind: Kind, template: Mapping[str, Any]) -> Kind | None:
+    """A kind of job with the memory and disk that its worker has, and the way it is called; None without a worker."""
     handler = f"{kind.name}.worker.handler"
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
-        if properties.get("Handler") == handler and "MemorySize" in properties:
+        if properties.get("Handler") == handler:
             disk = properties.get("EphemeralStorage", {}).get("Size", 1024 * FREE_DISK_GB)
-            return replace(kind, memory_gb=properties["MemorySize"] / 1024, disk_gb=disk / 1024)
-    return kind
+            memory = properties.get("MemorySize", template["Globals"]["Function"]["MemorySize"])
+            queued = any(event["Type"] == "SQS" for event in properties.get("Events", {}).values())
+            way = Way.QUEUE if queued else Way.WORKFLOW
+            return replace(kind, memory_gb=memory / 1024, disk_gb=disk / 1024, path=way)
+    return None
 
 
 def _most(usage: Usage) -> str:

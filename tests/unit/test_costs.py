@@ -85,7 +85,15 @@ def test_everything_that_is_used_has_a_price_and_every_price_is_used() -> None:
 def test_alarms_and_workers_are_the_template_s() -> None:
     template = load_yaml(ROOT / "template.yaml")
 
-    assert as_deployed(USUAL["exports"], template).disk_gb == 10
+    exports = as_deployed(USUAL["exports"], template)
+    assert exports is not None
+    assert (exports.disk_gb, exports.path) == (10, Path.WORKFLOW)
+    worker = {"Handler": "valuation.worker.handler", "MemorySize": 3072, "Events": {"Jobs": {"Type": "SQS"}}}
+    shared = {"Function": {"MemorySize": 512}}
+    valuations = as_deployed(USUAL["valuations"], {"Globals": shared, "Resources": {"W": {"Properties": worker}}})
+    assert valuations is not None
+    assert (valuations.memory_gb, valuations.path) == (3, Path.QUEUE)
+    assert as_deployed(USUAL["reports"], {"Globals": shared, "Resources": {}}) is None
     assert alarm_metrics(template) > 20
     math = {
         "Type": "AWS::CloudWatch::Alarm",
