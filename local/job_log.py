@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ")
+FAILURE = re.compile(r"\b(Error|timed out|killed)\b")
 MOST_TEXT = 2000
 
 
@@ -23,7 +24,7 @@ class Entry:
     @property
     def level(self) -> str:
         """INFO and the like; what the runtime says of a process that died is an error."""
-        return str(self.document.get("level") or ("ERROR" if "rror" in self.text or "timed out" in self.text else ""))
+        return str(self.document.get("level") or ("ERROR" if FAILURE.search(self.text) else ""))
 
     @property
     def message(self) -> str:

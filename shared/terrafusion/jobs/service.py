@@ -93,7 +93,7 @@ class JobService:
             return before
         with about(job.log_keys):
             self._dispatch(job, key)
-            log.info("job accepted for %s", principal.subject)
+            log.info("job accepted")
         return job
 
     def cancel(self, principal: Principal, job_id: str) -> Job:
@@ -111,7 +111,7 @@ class JobService:
         if cancelled is None:
             raise Conflict(f"Job {job_id} is {self.access.store.get(job_id).status} already; it cannot be cancelled.")
         with about(job.log_keys):
-            log.info("job cancelled by %s", principal.subject)
+            log.info("job cancelled")
             self.counter.count(cancelled, JobEvent.ENDED)
             try:
                 self.dispatcher.stop(job, "cancelled")
