@@ -140,4 +140,4 @@ def _local_page(state: Path) -> str:
     cloud = RunningCloud.find(state)
     if cloud is None:
         raise UsageFailure(f"No local cloud is running on {state}. Start one with `terrafusion up`, or give --url.")
-    return f"{cloud.url}/metrics"
+    return cloud.metrics_url

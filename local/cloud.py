@@ -255,6 +255,7 @@ class Cloud:
         document = {
             "url": self.url,
             "aws_url": self.aws_url,
+            "metrics_url": self.metrics_url,
             "pid": os.getpid(),
             "credentials": asdict(self._credentials),
             "buckets": {key: bucket.name for key, bucket in template.buckets.items()},
