@@ -23,7 +23,7 @@ CANDIDATES := $(PYTHON) python3.13 python3.12 python3.11 python3 python
 FIND_PYTHON = for p in $(CANDIDATES); do \
     "$$p" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1 && { echo "$$p"; break; }; done
 
-.PHONY: help setup doctor demo run test test-fast chaos build sam-local invoke test-sam generated lint gates format lock bench clean openapi
+.PHONY: help monitoring setup doctor demo run test test-fast chaos build sam-local invoke test-sam generated lint gates format lock bench clean openapi
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  \033[1mmake %-10s\033[0m %s\n", $$1, $$2}'
@@ -85,6 +85,9 @@ format: $(STAMP)  ## rewrite the code in the project's style
 openapi: $(STAMP)  ## write the API's description again after a route has changed
 	@$(BIN)/python -m local.openapi
 
+monitoring: $(STAMP)  ## write rules, dashboards and alarms again after a plugin, queue or workflow has come
+	@$(BIN)/python -m local.monitoring
+
 build: $(STAMP)  ## what `sam deploy` uploads, for ARCHITECTURE (arm64, x86_64); checked: sizes, libraries, imports
 	@$(BIN)/sam validate --lint --template template.yaml --region us-west-2
 	@ARCHITECTURE=$(ARCHITECTURE) $(BIN)/sam build --cached --cache-dir .aws-sam/cache-$(ARCHITECTURE) \
@@ -103,7 +106,7 @@ invoke: $(STAMP)  ## one of the sample EVENTs to its function, in SAM's containe
 test-sam: build  ## the end-to-end tests against SAM's containers
 	@$(BIN)/python -m pytest tests/e2e --sam -m "not gateway" -k "not permissions and not tokens"
 
-generated: $(STAMP) openapi  ## write again what follows from routes and template: description, sample events, picture
+generated: $(STAMP) openapi monitoring  ## write again what follows from routes and template: API, alarms, events, picture
 	@$(BIN)/python -m local.samples
 	@$(BIN)/python -m local.diagram
 

@@ -25,6 +25,7 @@ class RunningCloud:
 
     url: str
     aws_url: str
+    metrics_url: str
     access_key: str
     secret_key: str
     region: str
@@ -43,6 +44,7 @@ class RunningCloud:
         return cls(
             url=run["url"],
             aws_url=run["aws_url"],
+            metrics_url=run["metrics_url"],
             access_key=run["credentials"]["access_key"],
             secret_key=run["credentials"]["secret_key"],
             region=run["credentials"]["region"],

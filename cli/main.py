@@ -4,11 +4,14 @@ import sys
 
 import typer
 
-from cli import analyses, cloud, counties, exports, jobs, reports
+from cli import analyses, cloud, counties, exports, jobs, metrics, reports
 from cli.audit import audit
+from cli.cost import cost
 from cli.demo import demo
 from cli.failures import CommandFailure
+from cli.logs import logs
 from cli.output import errors
+from cli.top import top
 
 app = typer.Typer(
     help="Jobs of county assessor's offices, on this machine or against a deployed API.",
@@ -33,8 +36,13 @@ for command in (
     jobs.cancel,
     jobs.download,
     audit,
+    logs,
+    top,
+    cost,
 ):
     app.command()(command)
+
+app.add_typer(metrics.app, name="metrics")
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from local.engine import Engine, Processes, RunningFunctions
 from local.events import QueuePoller, QueueSource, ScheduleRunner, stop_all
 from local.failures import CloudFailure, DiskFull, PortInUse, room_in
 from local.gateway import Gateway, GatewayServer
+from local.gauges import LocalGauges
 from local.invocation import InvokeError, InvokeResult
 from local.issuer import Issuer
 from local.logfiles import LogFiles
@@ -27,12 +28,14 @@ from local.private_files import write_private
 from local.prometheus import CONTENT_TYPE, Adapter
 from local.provisioning import JWKS_PATH, create_resources, local_credentials, local_parameters
 from local.template import Template
+from terrafusion.jobs.items import OPEN_PLUGIN
 
 __all__ = ["TEMPLATE", "Cloud", "CloudFailure", "DiskFull", "PortInUse", "data_bucket_offline"]
 
 TEMPLATE = Path(__file__).resolve().parent.parent / "template.yaml"
 DEFAULT_PORT = 3000
 ACCESS_LOG = "access"
+JOBS_TABLE = "JobsTable"
 SIGNAL_SECONDS = 0.2
 """How often to look for a signal: one that the kernel hands to another thread does not wake the one that waits."""
 SOURCES_SECONDS = 0.5
@@ -160,7 +163,7 @@ class Cloud:
         )
         queue_urls = create_resources(self._endpoint, template)
         specs = metrics_of(function.code for function in template.functions.values())
-        self._adapter = Adapter(specs, self._state / "metrics.sqlite")
+        self._adapter = Adapter(specs, self._state / "metrics.sqlite", self._gauges(template))
         self._functions = self._make_functions(template, logs)
         self._endpoint.resume()
         self._undo.callback(self._server.stop)  # first of all, too: requests under way need the rest
@@ -225,6 +228,15 @@ class Cloud:
             },
         )
 
+    def _gauges(self, template: Template) -> LocalGauges:
+        table = template.tables.get(JOBS_TABLE)
+
+        def open_jobs() -> Mapping[tuple[str, str], int]:
+            found = self.endpoint.tally(table.name, OPEN_PLUGIN, ("plugin", "status")) if table else {}
+            return {(plugin, status): count for (plugin, status), count in found.items()}
+
+        return LocalGauges(self.endpoint.depths, open_jobs)
+
     def _start_sources(self, template: Template, queue_urls: Mapping[str, str], logs: LogFiles) -> None:
         sources: list[QueuePoller | ScheduleRunner] = []
         for function in template.functions.values():
@@ -243,6 +255,7 @@ class Cloud:
         document = {
             "url": self.url,
             "aws_url": self.aws_url,
+            "metrics_url": self.metrics_url,
             "pid": os.getpid(),
             "credentials": asdict(self._credentials),
             "buckets": {key: bucket.name for key, bucket in template.buckets.items()},

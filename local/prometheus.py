@@ -1,45 +1,27 @@
 """Rebuilds Prometheus series from the functions' EMF lines."""
 
-import json
 import math
 import threading
 from collections.abc import Iterable, Mapping
-from enum import StrEnum
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from local.series import Sample, SeriesStore, TooManySeries
+from local.emf import Rejected, Rejection, Sample, concerns, read
+from local.following import MAX_LINE_BYTES, Position
+from local.series import SeriesStore, TooManySeries
 from terrafusion.metrics import MetricKind, MetricSpec
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
-MARK = '"_aws"'
 REJECTED = MetricSpec(
     "terrafusion_emf_rejected_lines_total", "Total number of EMF lines that could not be counted.", ("reason",)
 )
-
-
-class Rejection(StrEnum):
-    """Why a line is not counted."""
-
-    NOT_JSON = "not_json"
-    NOT_EMF = "not_emf"
-    UNKNOWN_METRIC = "unknown_metric"
-    MISSING_LABEL = "missing_label"
-    BAD_VALUE = "bad_value"
-    TOO_MANY_SERIES = "too_many_series"
-
-
-class _Rejected(Exception):
-    def __init__(self, reason: Rejection) -> None:
-        super().__init__(reason)
-        self.reason = reason
+Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
 
 
 class Adapter:
@@ -51,13 +33,22 @@ class Adapter:
         Metrics by name; all of them are described even before they have a sample.
     path
         Where they are kept; None forgets them with the process.
+    more
+        Gives further families at each look, such as the depth of queues.
     """
 
-    def __init__(self, catalogue: Mapping[str, MetricSpec], path: Path | None = None) -> None:
+    def __init__(
+        self,
+        catalogue: Mapping[str, MetricSpec],
+        path: Path | None = None,
+        more: Collector | None = None,
+    ) -> None:
         self._catalogue = catalogue
         self._store = SeriesStore((*catalogue.values(), REJECTED), path)
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(_StoreCollector(self._store, (*catalogue.values(), REJECTED)))
+        if more is not None:
+            self._registry.register(more)
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -70,54 +61,48 @@ class Adapter:
 
         Samples of one `event_id` are the same event's: of each metric the first counts.
         """
-        if MARK not in line:
+        if not concerns(line):
             return False
         with self._lock:
-            try:
-                samples, event = self._read(line)
-                self._store.count(samples, event)
-            except _Rejected as rejected:
-                self._reject(rejected.reason)
-                return False
-            except TooManySeries:
-                self._reject(Rejection.TOO_MANY_SERIES)
-                return False
-        return True
+            taken = self._count(line)
+            self._store.write()
+        return taken
+
+    def feed_all(self, lines: Iterable[bytes], source: str = "", position: Position | None = None) -> None:
+        """Count lines, and keep in the same transaction how far a source was read."""
+        with self._lock:
+            for line in lines:
+                if b'"_aws"' not in line:
+                    continue
+                if len(line) > MAX_LINE_BYTES:
+                    self._reject(Rejection.TOO_LONG)
+                else:
+                    self._count(line.decode("utf-8", "replace"))
+            self._store.write({source: position} if position else {})
+
+    def position(self, source: str) -> Position | None:
+        """How far a source was counted."""
+        return self._store.position(source)
 
     def text(self) -> bytes:
         """All series in Prometheus' text format 0.0.4."""
         with self._lock:
             return generate_latest(self._registry)
 
+    def _count(self, line: str) -> bool:
+        try:
+            samples, event = read(line, self._catalogue)
+            self._store.count(samples, event)
+        except Rejected as rejected:
+            self._reject(rejected.reason)
+            return False
+        except TooManySeries:
+            self._reject(Rejection.TOO_MANY_SERIES)
+            return False
+        return True
+
     def _reject(self, reason: Rejection) -> None:
         self._store.count([Sample(REJECTED, (reason.value,), (1,))])
-
-    def _read(self, line: str) -> tuple[list[Sample], str | None]:
-        try:
-            document = json.loads(line)
-        except (ValueError, RecursionError):
-            raise _Rejected(Rejection.NOT_JSON) from None
-        try:
-            metrics = [m["Name"] for d in document["_aws"]["CloudWatchMetrics"] for m in d["Metrics"]]
-            names = list(dict.fromkeys(metrics))  # one that is in several directives is one sample all the same
-        except (KeyError, TypeError):
-            raise _Rejected(Rejection.NOT_EMF) from None
-        event = document.get("event_id")
-        return [self._sample(document, name) for name in names], _text(event) if event else None
-
-    def _sample(self, document: Mapping[str, Any], name: str) -> Sample:
-        spec = self._catalogue.get(name)
-        if spec is None:
-            raise _Rejected(Rejection.UNKNOWN_METRIC)
-        if any(label not in document for label in spec.labels):
-            raise _Rejected(Rejection.MISSING_LABEL)
-        found = document.get(name)
-        values = tuple(found) if isinstance(found, list) else (found,)
-        if not all(_is_number(value) for value in values) or (
-            spec.kind is MetricKind.COUNTER and any(value < 0 for value in values)
-        ):
-            raise _Rejected(Rejection.BAD_VALUE)
-        return Sample(spec, tuple(_text(document[label]) for label in spec.labels), tuple(map(float, values)))
 
 
 class _StoreCollector(Collector):
@@ -127,37 +112,30 @@ class _StoreCollector(Collector):
         self._store = store
         self._specs = tuple(specs)
 
-    def collect(self) -> Iterable[CounterMetricFamily | HistogramMetricFamily]:
+    def collect(self) -> Iterable[Family]:
+        make = {
+            MetricKind.COUNTER: self._counter,
+            MetricKind.GAUGE: self._gauge,
+            MetricKind.HISTOGRAM: self._histogram,
+        }
         for spec in self._specs:
-            yield self._counter(spec) if spec.kind is MetricKind.COUNTER else self._histogram(spec)
+            yield make[spec.kind](spec)
 
-    def _counter(self, spec: MetricSpec) -> CounterMetricFamily:
+    def _counter(self, spec: MetricSpec) -> Family:
         family = CounterMetricFamily(spec.name, spec.help, labels=spec.labels)
         for labels, (value,) in self._store.of(spec.name).items():
             family.add_metric(labels, value)
         return family
 
-    def _histogram(self, spec: MetricSpec) -> HistogramMetricFamily:
+    def _gauge(self, spec: MetricSpec) -> Family:
+        family = GaugeMetricFamily(spec.name, spec.help, labels=spec.labels)
+        for labels, (value,) in self._store.of(spec.name).items():
+            family.add_metric(labels, value)
+        return family
+
+    def _histogram(self, spec: MetricSpec) -> Family:
         family = HistogramMetricFamily(spec.name, spec.help, labels=spec.labels)
         bounds = [floatToGoString(b) for b in (*spec.buckets, math.inf)]  # type: ignore[no-untyped-call]
         for labels, (total, *counts) in self._store.of(spec.name).items():
             family.add_metric(labels, list(zip(bounds, accumulate(counts), strict=True)), total)
         return family
-
-
-def _text(value: Any) -> str:
-    text = str(value)
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half a character, as JSON may hold it, can be neither kept nor shown
-        raise _Rejected(Rejection.BAD_VALUE) from None
-    return text
-
-
-def _is_number(value: Any) -> bool:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return False
-    try:
-        return math.isfinite(value)
-    except OverflowError:
-        return False

@@ -5,11 +5,14 @@ import logging
 import math
 import sqlite3
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from local.aws.database import connect, transaction
+from local.emf import Labels, Sample
+from local.following import Position
 from terrafusion.metrics import MetricKind, MetricSpec
 
 EVENT_SECONDS = 8 * 86_400
@@ -24,27 +27,18 @@ CREATE TABLE IF NOT EXISTS series (
 CREATE TABLE IF NOT EXISTS events (
     id TEXT NOT NULL, metric TEXT NOT NULL, seen REAL NOT NULL, PRIMARY KEY (id, metric)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS events_by_age ON events (seen);
+CREATE TABLE IF NOT EXISTS positions (source TEXT PRIMARY KEY, read INTEGER NOT NULL, head TEXT NOT NULL);
 """
 _PUT_SERIES = """
 INSERT INTO series VALUES (?, ?, ?, ?)
 ON CONFLICT (metric, labels) DO UPDATE SET shape = excluded.shape, numbers = excluded.numbers
 """
 
-Labels = tuple[str, ...]
 log = logging.getLogger(__name__)
 
 
 class TooManySeries(Exception):
     """A metric has as many label sets as it may have."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """Values of a metric under its labels."""
-
-    spec: MetricSpec
-    labels: Labels
-    values: tuple[float, ...]
 
 
 class SeriesStore:
@@ -75,7 +69,7 @@ class SeriesStore:
         self._db.close()
 
     def count(self, samples: Sequence[Sample], event: str | None = None) -> None:
-        """Count samples, but for those of metrics for which the event was counted before.
+        """Count samples in memory, but for those of metrics for which the event was counted before.
 
         Raises
         ------
@@ -95,8 +89,16 @@ class SeriesStore:
             self._changed.add((name, sample.labels))
             if event:
                 self._events[event, name] = self._clock()
-        if fresh:
-            self._write()
+
+    def write(self, positions: Mapping[str, Position] = MappingProxyType({})) -> None:
+        """Keep what was counted and, in the same transaction, how far its sources were read."""
+        if self._changed or positions:
+            self._write(positions)
+
+    def position(self, source: str) -> Position | None:
+        """How far a source was read."""
+        row = self._db.execute("SELECT read, head FROM positions WHERE source = ?", (source,)).fetchone()
+        return Position(*row) if row else None
 
     def of(self, name: str) -> Mapping[Labels, Sequence[float]]:
         """A metric's series: a counter's value, or a histogram's sum and the count of each bucket, +Inf the last."""
@@ -118,7 +120,7 @@ class SeriesStore:
             if spec is not None and shape == _shape(spec):
                 self._series[metric][tuple(json.loads(labels))] = json.loads(numbers)
 
-    def _write(self) -> None:
+    def _write(self, positions: Mapping[str, Position] = MappingProxyType({})) -> None:
         """Bring what has changed to the database; what does not fit is tried again with the next."""
         now = self._clock()
         rows = [
@@ -130,6 +132,8 @@ class SeriesStore:
                 self._db.executemany(_PUT_SERIES, rows)
                 events = [(event, metric, seen) for (event, metric), seen in self._events.items()]
                 self._db.executemany("INSERT OR IGNORE INTO events VALUES (?, ?, ?)", events)
+                reached = [(source, place.offset, place.head) for source, place in positions.items()]
+                self._db.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?, ?)", reached)
                 if now - self._pruned > PRUNE_SECONDS:
                     self._db.execute("DELETE FROM events WHERE seen < ?", (now - EVENT_SECONDS,))
         except sqlite3.Error as error:
@@ -145,14 +149,13 @@ class SeriesStore:
 
 
 def _nothing(spec: MetricSpec) -> list[float]:
-    return [0.0] if spec.kind is MetricKind.COUNTER else [0.0] * (len(spec.buckets) + 2)
+    return [0.0] * (len(spec.buckets) + 2) if spec.kind is MetricKind.HISTOGRAM else [0.0]
 
 
 def _add(spec: MetricSpec, numbers: list[float], value: float) -> None:
-    numbers[0] += value
+    numbers[0] = value if spec.kind is MetricKind.GAUGE else numbers[0] + value
     if spec.kind is MetricKind.HISTOGRAM:
-        reached = next((i for i, bound in enumerate(spec.buckets) if value <= bound), len(spec.buckets))
-        numbers[1 + reached] += 1
+        numbers[1 + bisect_left(spec.buckets, value)] += 1
 
 
 def _shape(spec: MetricSpec) -> str:

@@ -19,11 +19,11 @@ def connect(path: Path | None, schema: str, *, synchronous: Literal["FULL", "NOR
     Parameters
     ----------
     path
-        None is a database in memory.
+        None is a database that goes with the process, and does not stay in its memory.
     synchronous
         FULL: a commit outlives the machine's power; NORMAL: it outlives the process.
     """
-    database = sqlite3.connect(path or ":memory:", check_same_thread=False, isolation_level=None)
+    database = sqlite3.connect(path or "", check_same_thread=False, isolation_level=None)
     try:
         database.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous};{schema}")
     except BaseException:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from functools import cache
@@ -25,6 +25,7 @@ from local.aws.object_http import ObjectService
 from local.aws.objects import ObjectStore
 from local.aws.server import Answer, HttpServer
 from local.aws.signatures import UNSIGNED, Credentials, Refused, SignedRequest, service_of, verify
+from local.gauges import Depth
 from local.invocation import InvokeResult
 
 __all__ = ["AddressInUse", "AwsEndpoint", "Credentials", "InvokeResult", "Invoker", "StateInUse"]
@@ -169,6 +170,15 @@ class AwsEndpoint:
         url = str(self.client("sqs").create_queue(QueueName=properties["QueueName"], Attributes=attributes)["QueueUrl"])
         self._queues.append(url)
         return url
+
+    def depths(self) -> Mapping[str, Depth]:
+        """How deep each queue is, by its name."""
+        names = [url.rsplit("/", 1)[-1] for url in self._queues]
+        return {name: self._engines.messages.depth(name) for name in names}
+
+    def tally(self, table: str, where: str, by: Sequence[str]) -> Mapping[tuple[str, ...], int]:
+        """Number of a table's items that have an attribute, by the values of others."""
+        return self._engines.items.tally(table, where, by)
 
     def create_state_machine(self, name: str, definition: str) -> str:
         """Create a state machine; gives its ARN."""

@@ -37,6 +37,12 @@ class Items:
                 self._take_back(self._located(operation, body))
             return answer
 
+    def tally(self, name: str, where: str, by: Sequence[str]) -> Mapping[tuple[str, ...], int]:
+        """Number of a table's items that have an attribute, by the values of others."""
+        table = self._engine.table(name)
+        with self._lock:
+            return table.tally(where, by) if table else {}
+
     def restore(self, name: str) -> None:
         """Fill a table that was just created with the items it had."""
         table = self._engine.table(name)

@@ -11,6 +11,7 @@ from typing import Any
 from local.aws.journal import Journal
 from local.aws.moto_engine import EngineAnswer, MotoEngine, Queue
 from local.aws.signatures import SignedRequest
+from local.gauges import Depth
 
 KEPT = ("MessageBody", "MessageAttributes", "MessageGroupId", "MessageDeduplicationId")
 """What a message is sent with again."""
@@ -49,6 +50,12 @@ class Messages:
         with self._lock:
             answer = self._calls.get(operation) if queue is not None else None
             return answer(request, document) if answer else self._engine.call(request, body)
+
+    def depth(self, name: str) -> Depth:
+        """How many messages a queue holds, and since when."""
+        queue = self._engine.queue(name)
+        sent = queue.sent_at() if queue else []
+        return Depth(len(sent), max(0.0, time.time() - min(sent)) if sent else 0.0)
 
     def restore(self, queue_url: str) -> None:
         """Put the messages back, under their ids, that a queue held."""

@@ -10,7 +10,8 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,6 +150,13 @@ class Table:
         else:
             self._table.put_item(dict(item), overwrite=True)
 
+    def tally(self, where: str, by: Sequence[str]) -> Counter[tuple[str, ...]]:
+        """Number of items that have an attribute, by the values of others."""
+        items = (item.attrs for ranged in list(self._table.items.values()) for item in list(ranged.values()))
+        return Counter(
+            tuple(str(item[name].value) if name in item else "" for name in by) for item in items if where in item
+        )
+
     def _typed(self, key: Mapping[str, Any]) -> tuple[Any, Any]:
         from moto.dynamodb.models.dynamo_type import DynamoType
 
@@ -167,6 +175,10 @@ class Queue:
     def wait_seconds(self) -> int:
         """How long a call waits for messages that does not say so itself."""
         return int(self._queue.receive_message_wait_time_seconds)
+
+    def sent_at(self) -> list[float]:
+        """When each message that is not deleted was sent, in seconds since the epoch."""
+        return [message.sent_timestamp / 1000 for message in list(self._queue._messages)]  # noqa: SLF001
 
     def wait(self, seconds: float) -> None:
         """Wait for a message, but not longer than this."""

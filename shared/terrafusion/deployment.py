@@ -29,7 +29,9 @@ class Deployment:
 
     def __init__(self, settings: PlatformSettings, service: str) -> None:
         self.settings = settings
-        self.metrics = EmfSink(service, county_dimension=settings.county_dimension)
+        self.metrics = EmfSink(
+            service, namespace=settings.metrics_namespace, county_dimension=settings.county_dimension
+        )
 
     @cached_property
     def data(self) -> Storage:

@@ -20,6 +20,11 @@ class FailureReason(StrEnum):
     TIMEOUT = "timeout"
     WORKER_CRASHED = "worker_crashed"
 
+    @property
+    def is_fault(self) -> bool:
+        """Whether the platform is to blame, and not the request or the data."""
+        return self in {self.PROCESSING_EXCEPTION, self.DISPATCH_FAILED, self.WORKER_CRASHED}
+
 
 @dataclass(frozen=True, slots=True)
 class FieldError:

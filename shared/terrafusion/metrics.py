@@ -13,17 +13,25 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TextIO
 
+NAMESPACE = "TerraFusion"
+"""Of the metrics in CloudWatch, where a deployment does not say another: stages of one account must not mix."""
+
 
 class MetricKind(StrEnum):
-    """What a series does: only grow, or collect a distribution."""
+    """What a series does: only grow, go up and down, or collect a distribution."""
 
     COUNTER = "counter"
+    GAUGE = "gauge"
     HISTOGRAM = "histogram"
 
 
 @dataclass(frozen=True, slots=True)
 class MetricSpec:
-    """One metric: its name, its labels in order, and (for a histogram) upper bounds without +Inf."""
+    """One metric: its name, its labels in order, and (for a histogram) upper bounds without +Inf.
+
+    `type_label` is the label that CloudWatch may tell its values apart by; `overall` metrics are there also without
+    any dimension, as the sum of all services.
+    """
 
     name: str
     help: str
@@ -32,11 +40,15 @@ class MetricSpec:
     buckets: tuple[float, ...] = ()
     unit: str = "Count"
     type_label: str | None = None
+    overall: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class JobMetrics:
-    """The metrics every plugin has, under one prefix and with one optional second label."""
+    """The metrics every plugin has, under one prefix and with one optional second label.
+
+    Nineteen of twenty jobs should end within `budget_seconds`, which is the bound of a bucket.
+    """
 
     prefix: str
     label: str | None
@@ -45,10 +57,22 @@ class JobMetrics:
     failed: MetricSpec
     cancelled: MetricSpec
     duration: MetricSpec
+    budget_seconds: float
 
     @classmethod
-    def of(cls, prefix: str, title: str, label: str | None, buckets: tuple[float, ...]) -> "JobMetrics":
-        """Declare the family; `title` is how help texts call the jobs, `buckets` are seconds."""
+    def of(
+        cls, prefix: str, title: str, label: str | None, buckets: tuple[float, ...], budget: float | None = None
+    ) -> "JobMetrics":
+        """Declare the family; `title` is how help texts call the jobs, `buckets` and `budget` are seconds.
+
+        Raises
+        ------
+        ValueError
+            When the budget is no bucket's bound: nobody could tell from the buckets whether it was kept.
+        """
+        budget_seconds = buckets[len(buckets) // 2] if budget is None else budget
+        if budget_seconds not in buckets:
+            raise ValueError(f"a budget of {budget_seconds} s is none of the bounds {buckets}")
         base = ("county_id",) if label is None else ("county_id", label)
 
         def counter(event: str, text: str, *more: str) -> MetricSpec:
@@ -75,6 +99,7 @@ class JobMetrics:
                 "Seconds",
                 label,
             ),
+            budget_seconds=budget_seconds,
         )
 
     @property
@@ -119,6 +144,39 @@ HTTP_DURATION = MetricSpec(
     (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
     "Seconds",
 )
+FAULTS = MetricSpec(
+    "terrafusion_faults_total",
+    "Total number of requests and jobs that failed for a reason of the platform's own.",
+    ("kind",),
+    overall=True,
+)
+"""What a deployment is judged by: `http` for answers from 500 on, else the reason a job failed for."""
+AUTHORIZATIONS = MetricSpec(
+    "terrafusion_authorizations_total",
+    "Total number of tokens that were judged.",
+    ("outcome",),
+    type_label="outcome",
+)
+SWEPT = MetricSpec(
+    "terrafusion_swept_jobs_total",
+    "Total number of silent jobs that a sweep did something about.",
+    ("plugin", "finding"),
+    type_label="finding",
+)
+SWEEPS = MetricSpec("terrafusion_sweeps_total", "Total number of runs of the sweeps.", ("plugin",))
+SILENT_JOBS = MetricSpec(
+    "terrafusion_silent_jobs",
+    "Open jobs that nobody had written to for a minute when the sweep looked.",
+    ("plugin",),
+    MetricKind.GAUGE,
+)
+LONGEST_SILENCE = MetricSpec(
+    "terrafusion_longest_silence_seconds",
+    "For how long the most silent of the open jobs had been so when the sweep looked.",
+    ("plugin",),
+    MetricKind.GAUGE,
+    unit="Seconds",
+)
 
 
 def catalogue(specs: Iterable[MetricSpec]) -> Mapping[str, MetricSpec]:
@@ -133,6 +191,12 @@ CATALOGUE: Mapping[str, MetricSpec] = catalogue(
         RECORD_COUNT,
         HTTP_REQUESTS,
         HTTP_DURATION,
+        FAULTS,
+        AUTHORIZATIONS,
+        SWEPT,
+        SWEEPS,
+        SILENT_JOBS,
+        LONGEST_SILENCE,
     )
 )
 
@@ -148,7 +212,7 @@ class EmfSink:
         self,
         service: str,
         *,
-        namespace: str = "TerraFusion",
+        namespace: str = NAMESPACE,
         county_dimension: bool = False,
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.time,
@@ -195,4 +259,6 @@ class EmfSink:
             sets.append(["service", spec.type_label])
         if self._county_dimension and "county_id" in spec.labels:
             sets.append(["service", "county_id"])
+        if spec.overall:
+            sets.append([])
         return sets

@@ -5,6 +5,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from terrafusion.metrics import NAMESPACE
+
 
 class Settings(BaseModel):
     """Base of all settings; a member `jobs_table` is read from `JOBS_TABLE`."""
@@ -44,3 +46,10 @@ class PlatformSettings(Settings):
     result_days: int = 7
     audit_days: int = 2555
     county_dimension: bool = False
+    metrics_namespace: str = NAMESPACE
+
+
+class MetricSettings(Settings):
+    """What every function that answers HTTP needs to count requests."""
+
+    metrics_namespace: str = NAMESPACE

@@ -27,6 +27,7 @@ from cli.loading import prepare  # noqa: E402
 from gis_export.formats import ExportFormat  # noqa: E402
 from local.sample import write  # noqa: E402
 from tests.bench import market, peers  # noqa: E402
+from tests.bench.adapter import convert_a_million, section  # noqa: E402
 from tests.bench.processes import Run, measure, median  # noqa: E402
 from tests.e2e.support import Client, LocalCloud, terrafusion  # noqa: E402
 
@@ -44,7 +45,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="terrafusion-bench-") as folder:
         exports = list(_exports(Path(folder), options.parcels, options.runs))
         cloud = _cloud(Path(folder))
-    page = _page(options.parcels, options.runs, exports, cloud) + "\n" + market.section(options.runs)
+        sys.stderr.write("metrics\n")
+        converted = convert_a_million(Path(folder))
+    page = (
+        _page(options.parcels, options.runs, exports, cloud) + section(converted) + "\n" + market.section(options.runs)
+    )
     TARGET.write_text(page, encoding="utf-8")
     sys.stdout.write(page)
 

@@ -159,8 +159,10 @@ class World:
 
     def _count(self, document: dict[str, Any]) -> None:
         (metric,) = document["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+        if not metric["Name"].startswith(f"{self.plugin.metrics.prefix}_jobs_"):
+            return  # durations, faults, what sweeps tell: these are not a job's events
         identity = (document["event_id"], metric["Name"])
-        if identity not in self._seen and not metric["Name"].endswith("_seconds"):
+        if identity not in self._seen:
             self._seen.add(identity)
             name = metric["Name"].removeprefix(f"{self.plugin.metrics.prefix}_jobs_").removesuffix("_total")
             self._counts[document["event_id"].partition(":")[0]][name] += 1

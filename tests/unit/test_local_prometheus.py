@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from local.emf import Sample
 from local.prometheus import Adapter
-from local.series import Sample, SeriesStore
+from local.series import SeriesStore
 from terrafusion.metrics import CATALOGUE, GIS_EXPORT, EmfSink, MetricSpec
 from tests.conftest import ROOT
 
@@ -84,14 +85,20 @@ def test_a_list_of_values_counts_each(adapter: Adapter) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"_aws": {"CloudWatchMetrics": [{"Metrics": [{"Name": "other_total"}]}]}}, "unknown_metric"),
+        ({"_aws": {"Timestamp": 1, "CloudWatchMetrics": [{"Metrics": [{"Name": "other_total"}]}]}}, "unknown_metric"),
+        ({"_aws": {"Timestamp": 1, "CloudWatchMetrics": [{"Metrics": [{"Name": [1]}]}]}}, "not_emf"),
+        ({"_aws": {"CloudWatchMetrics": [{"Metrics": [{"Name": GIS_EXPORT.completed.name}]}]}}, "not_emf"),
         ({"_aws": 1}, "not_emf"),
         ({"county_id": None}, "missing_label"),
+        ({"county_id": 5}, "bad_label"),
+        ({"county_id": "x" * 251}, "bad_label"),
+        ({GIS_EXPORT.completed.name: [1] * 101}, "bad_value"),
+        ({GIS_EXPORT.completed.name: []}, "bad_value"),
         ({GIS_EXPORT.completed.name: "1"}, "bad_value"),
         ({GIS_EXPORT.completed.name: -1}, "bad_value"),
         ({GIS_EXPORT.completed.name: [1, True]}, "bad_value"),
-        ({"county_id": "\ud800"}, "bad_value"),
-        ({"event_id": "\ud800"}, "bad_value"),
+        ({"county_id": "\ud800"}, "bad_label"),
+        ({"event_id": "\ud800"}, "bad_label"),
     ],
 )
 def test_a_line_that_cannot_be_counted_is_counted_as_such_and_changes_nothing_else(
@@ -176,8 +183,9 @@ def test_an_event_is_forgotten_when_nothing_can_repeat_it_any_more(tmp_path: Pat
     sample = Sample(GIS_EXPORT.completed, ("king", "GPKG"), (1,))
     with closing(SeriesStore([GIS_EXPORT.completed], tmp_path / "metrics.sqlite", lambda: now[0])) as store:
         for now[0] in (0.0, 7 * day, 9 * day):
-            store.count([sample], f"at {now[0]}")
-            store.count([sample], "old")
+            for event in (f"at {now[0]}", "old"):
+                store.count([sample], event)
+                store.write()
 
         assert store.of(GIS_EXPORT.completed.name)["king", "GPKG"] == [5]
 

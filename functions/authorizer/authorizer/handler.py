@@ -8,6 +8,8 @@ from authorizer.keys import IssuerKeys
 from authorizer.settings import AuthorizerSettings
 from authorizer.tokens import TokenRefused, Verifier
 from terrafusion.logs import configure
+from terrafusion.metrics import AUTHORIZATIONS, EmfSink
+from terrafusion.settings import MetricSettings
 
 logger = configure("authorizer")
 
@@ -20,9 +22,21 @@ def verifier() -> Verifier:
     return Verifier(settings.jwt_issuer, settings.jwt_audience, keys, settings.role_permissions)
 
 
+@cache
+def metrics() -> EmfSink:
+    """Where verdicts are counted."""
+    return EmfSink("authorizer", namespace=MetricSettings.read(os.environ).metrics_namespace)
+
+
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Say who calls, or that nobody is vouched for; without the issuer's keys it fails, and the caller is told 500."""
+    answer = _judge(event)
+    metrics().record(AUTHORIZATIONS, 1, {"outcome": "granted" if answer["isAuthorized"] else "refused"})
+    return answer
+
+
+def _judge(event: dict[str, Any]) -> dict[str, Any]:
     headers = {name.lower(): value for name, value in event.get("headers", {}).items()}  # SAM leaves them as sent
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:

@@ -1,6 +1,7 @@
 """The FastAPI factory: request ids, one error body, request metrics."""
 
 import logging
+import os
 import re
 import time
 import uuid
@@ -20,7 +21,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from terrafusion import __version__
 from terrafusion.auth import Principal
 from terrafusion.errors import FieldError, InvalidRequest, TerraFusionError, TooLarge, Unavailable
-from terrafusion.metrics import HTTP_DURATION, HTTP_REQUESTS, EmfSink
+from terrafusion.logs import about
+from terrafusion.metrics import FAULTS, HTTP_DURATION, HTTP_REQUESTS, EmfSink
+from terrafusion.settings import MetricSettings
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +139,8 @@ def create_app(title: str, service: str) -> FastAPI:
     app.add_exception_handler(TerraFusionError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_unreadable)
     app.add_exception_handler(HTTPException, _on_http)
-    app.add_middleware(_Envelope, metrics=EmfSink(service))
+    namespace = MetricSettings.read(os.environ).metrics_namespace
+    app.add_middleware(_Envelope, metrics=EmfSink(service, namespace=namespace))
     return app
 
 
@@ -227,13 +231,19 @@ class _Envelope:
             await send(message)
 
         try:
-            await self._checked(scope, receive, send_with_id)
+            with about({"request_id": request_id}):
+                await self._logged(scope, receive, send_with_id)
+        finally:
+            self._count(scope, status or 500, time.perf_counter() - started)
+
+    async def _logged(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id = scope["state"]["request_id"]
+        try:
+            await self._checked(scope, receive, send)
         except Exception:
             log.exception("request %s failed", request_id)
             answer = problem(request_id, 500, "Internal error", "The request failed; give its id when you report it.")
-            await answer(scope, receive, send_with_id)
-        finally:
-            self._count(scope, status or 500, time.perf_counter() - started)
+            await answer(scope, receive, send)
 
     async def _checked(self, scope: Scope, receive: Receive, send: Send) -> None:
         length = Headers(scope=scope).get("content-length", "")
@@ -253,3 +263,5 @@ class _Envelope:
         method = str(scope["method"])
         self._metrics.record(HTTP_REQUESTS, 1, {"method": method, "endpoint": endpoint, "http_status": str(status)})
         self._metrics.record(HTTP_DURATION, seconds, {"method": method, "endpoint": endpoint})
+        if status >= 500:
+            self._metrics.record(FAULTS, 1, {"kind": "http"})

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from terrafusion.errors import FailureReason
 from terrafusion.jobs.model import Job, JobEvent, JobStatus, now
 from terrafusion.jobs.store import JobStore
-from terrafusion.metrics import EmfSink, MetricSpec
+from terrafusion.metrics import FAULTS, EmfSink, MetricSpec
 from terrafusion.plugins import Plugin
 
 Sample = tuple[MetricSpec, float, dict[str, str]]
@@ -28,8 +28,11 @@ class JobCounter:
     def count(self, job: Job, event: JobEvent) -> None:
         """Write the samples of an event, and note it in the job."""
         samples = self._submitted(job) if event is JobEvent.SUBMITTED else self._ended(job)
+        event_id = f"{job.job_id}:{event}"
         for spec, value, labels in samples:
-            self.metrics.record(spec, value, {**self._labels(job), **labels}, event_id=f"{job.job_id}:{event}")
+            self.metrics.record(spec, value, {**self._labels(job), **labels}, event_id)
+        if event is JobEvent.ENDED and job.failure_reason and FailureReason(job.failure_reason).is_fault:
+            self.metrics.record(FAULTS, 1, {"kind": job.failure_reason}, event_id)
         self.store.settle(job, event)
 
     def _submitted(self, job: Job) -> list[Sample]:

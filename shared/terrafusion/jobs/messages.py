@@ -5,6 +5,7 @@ and in the end to the dead-letter queue, whose consumer ends the job.
 """
 
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,9 @@ from terrafusion.jobs.counting import JobCounter
 from terrafusion.jobs.model import JobEvent, JobStatus, now
 from terrafusion.jobs.store import JobStore
 from terrafusion.jobs.work import Attempt
+from terrafusion.logs import about
+
+log = logging.getLogger(__name__)
 
 
 class MessageNotDone(TerraFusionError):
@@ -67,7 +71,9 @@ class DeadLetters:
         closed = self.store.close(job_id, FailureReason.WORKER_CRASHED, message, job.version)
         if closed is None:
             raise MessageNotDone(f"Job {job_id} changed meanwhile.")
-        self.counter.count(closed, JobEvent.ENDED)
+        with about(job.log_keys):
+            log.warning("job failed, %s: %s", FailureReason.WORKER_CRASHED, message)
+            self.counter.count(closed, JobEvent.ENDED)
 
 
 def _partially(event: dict[str, Any], handle: Callable[[SQSRecord], None]) -> dict[str, Any]:

@@ -37,8 +37,8 @@ class Job(BaseModel):
 
     `type_label` is the value of the plugin's metric label (an export's format). `attempt` names the worker's run that
     has the job, until `lease_until` at the latest. `result_key` names the result document in the results bucket.
-    `version` grows with every write. `uncounted` are the events that no metric has counted yet, `samples` the values
-    of the plugin's own metrics.
+    `request_id` is that of the request which asked for the job. `version` grows with every write. `uncounted` are the
+    events that no metric has counted yet, `samples` the values of the plugin's own metrics.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,6 +64,17 @@ class Job(BaseModel):
     version: int = 1
     uncounted: frozenset[JobEvent] = frozenset({JobEvent.SUBMITTED})
     samples: dict[str, float] = {}
+    request_id: str = ""
+
+    @property
+    def log_keys(self) -> dict[str, str]:
+        """What every line that is about this job carries."""
+        return {
+            "job_id": self.job_id,
+            "county_id": self.county_id,
+            "plugin": self.plugin,
+            "request_id": self.request_id,
+        }
 
 
 def now() -> datetime:

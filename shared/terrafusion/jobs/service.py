@@ -17,6 +17,7 @@ from terrafusion.jobs.dispatch import Dispatcher
 from terrafusion.jobs.idempotency import IdempotencyKey, IdempotencyKeys
 from terrafusion.jobs.model import Job, JobEvent, JobStatus, now
 from terrafusion.jobs.store import Page
+from terrafusion.logs import about
 from terrafusion.transactions import ConditionFailed
 
 log = logging.getLogger(__name__)
@@ -79,6 +80,7 @@ class JobService:
             created_at=moment,
             updated_at=moment,
             type_label=accepted.type_label,
+            request_id=principal.request_id,
         )
         record = self.access.record(principal, Action.SUBMITTED, county_id, job.job_id)
         also = [self.access.audit.writing(record), *([self.keys.taking(key, job.job_id)] if key else [])]
@@ -89,7 +91,9 @@ class JobService:
             if before is None:
                 raise
             return before
-        self._dispatch(job, key)
+        with about(job.log_keys):
+            self._dispatch(job, key)
+            log.info("job accepted")
         return job
 
     def cancel(self, principal: Principal, job_id: str) -> Job:
@@ -106,11 +110,13 @@ class JobService:
         cancelled = self.access.store.cancel(job_id, f"Cancelled by {principal.subject}", also)
         if cancelled is None:
             raise Conflict(f"Job {job_id} is {self.access.store.get(job_id).status} already; it cannot be cancelled.")
-        self.counter.count(cancelled, JobEvent.ENDED)
-        try:
-            self.dispatcher.stop(job, "cancelled")
-        except Exception:  # the job has ended; its worker finds out by itself
-            log.warning("the work on cancelled job %s could not be stopped", job_id, exc_info=True)
+        with about(job.log_keys):
+            log.info("job cancelled")
+            self.counter.count(cancelled, JobEvent.ENDED)
+            try:
+                self.dispatcher.stop(job, "cancelled")
+            except Exception:  # the job has ended; its worker finds out by itself
+                log.warning("the work on cancelled job %s could not be stopped", job_id, exc_info=True)
         return cancelled
 
     def page(

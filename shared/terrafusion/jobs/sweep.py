@@ -11,6 +11,8 @@ from terrafusion.jobs.counting import JobCounter
 from terrafusion.jobs.dispatch import Dispatcher, Handover
 from terrafusion.jobs.model import Job, JobEvent, JobStatus, now
 from terrafusion.jobs.store import JobStore
+from terrafusion.logs import about
+from terrafusion.metrics import LONGEST_SILENCE, SILENT_JOBS, SWEEPS, SWEPT
 
 log = logging.getLogger(__name__)
 
@@ -43,19 +45,34 @@ class Sweep:
         """Look at every job that has been silent for too long; gives what was done, by number of jobs."""
         moment = moment or now()
         findings: Counter[str] = Counter()
+        silences: list[timedelta] = []
         shortest = min(COUNT_AFTER, self.dispatcher.patience)
         for job, _ in zip(
             self.store.open_jobs(self.counter.plugin.slug, moment - shortest), range(MAX_JOBS), strict=False
         ):
-            try:
-                finding = self._look_at(job, moment)
-            except Exception:  # one job's trouble is not the others'
-                log.exception("job %s could not be looked after", job.job_id)
-                continue
+            with about(job.log_keys):
+                try:
+                    finding = self._look_at(job, moment)
+                except Exception:  # one job's trouble is not the others'
+                    log.exception("job %s could not be looked after", job.job_id)
+                    continue
+                if finding is not Finding.LEFT:
+                    log.warning("job %s was silent since %s: %s", job.job_id, job.updated_at, finding)
             findings[finding] += 1
-            if finding is not Finding.LEFT:
-                log.warning("job %s was silent since %s: %s", job.job_id, job.updated_at, finding)
+            if not job.status.is_terminal and finding is not Finding.CLOSED:
+                silences.append(moment - job.updated_at)
+        self._tell(findings, silences)
         return dict(findings)
+
+    def _tell(self, findings: Counter[str], silences: list[timedelta]) -> None:
+        """Record what was found and done."""
+        metrics, plugin = self.counter.metrics, {"plugin": self.counter.plugin.slug}
+        metrics.record(SWEEPS, 1, plugin)
+        metrics.record(SILENT_JOBS, len(silences), plugin)
+        metrics.record(LONGEST_SILENCE, max(silences, default=timedelta()).total_seconds(), plugin)
+        for finding, count in sorted(findings.items()):
+            if finding != Finding.LEFT:
+                metrics.record(SWEPT, count, {**plugin, "finding": finding})
 
     def _look_at(self, job: Job, moment: datetime) -> Finding:
         for event in sorted(job.uncounted):

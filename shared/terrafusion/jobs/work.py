@@ -5,8 +5,9 @@ import json
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from terrafusion.jobs.counting import JobCounter
 from terrafusion.jobs.model import Job, JobEvent, JobStatus, now
 from terrafusion.jobs.store import JobStore
 from terrafusion.jobs.transitions import CLAIM, CLAIM_DELIVERED, Transition
+from terrafusion.logs import about
 from terrafusion.metrics import MetricSpec
 from terrafusion.storage import Storage
 
@@ -121,6 +123,22 @@ Work = Callable[[Job, Path, Progress], Outcome]
 
 
 @dataclass(frozen=True, slots=True)
+class Steps:
+    """How long each step of a job took, in seconds: what the line at its end tells."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def time(self, name: str) -> Iterator[None]:
+        """Take the time of a step, however it ends."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(time.perf_counter() - started, 3)
+
+
+@dataclass(frozen=True, slots=True)
 class Worker:
     """Runs the jobs of one plugin."""
 
@@ -139,10 +157,18 @@ class Worker:
         if job is None:
             log.info("job %s is not this attempt's", job_id)
             return self.store.get(job_id).status
+        with about(job.log_keys):
+            log.info("job taken by attempt %s", attempt.token)
+            return self._work(job, deadline, work)
+
+    def _work(self, job: Job, deadline: Deadline, work: Work) -> JobStatus:
+        job_id, steps = job.job_id, Steps()
         with tempfile.TemporaryDirectory(prefix="terrafusion-") as directory:
             try:
-                outcome = work(job, Path(directory), Progress(self.store, job, deadline))
-                ended = self._finish(job, outcome)
+                with steps.time("work"):
+                    outcome = work(job, Path(directory), Progress(self.store, job, deadline))
+                with steps.time("keep"):
+                    ended = self._finish(job, outcome)
             except JobSuperseded:
                 log.info("job %s was cancelled or taken over; the attempt stops", job_id)
                 return self.store.get(job_id).status
@@ -152,6 +178,7 @@ class Worker:
                 log.exception("job %s failed", job_id)
                 return self._fail(job, FailureReason.PROCESSING_EXCEPTION, "The job failed unexpectedly.")
         self.counter.count(ended, JobEvent.ENDED)
+        log.info("job completed: %s", ended.message, extra={"seconds": steps.seconds})
         return ended.status
 
     def _finish(self, job: Job, outcome: Outcome) -> Job:
@@ -178,6 +205,7 @@ class Worker:
             failed = self.store.fail_attempt(job.job_id, job.attempt or "", reason, message)
         except JobSuperseded:
             return self.store.get(job.job_id).status
+        log.warning("job failed, %s: %s", reason, message)
         self.counter.count(failed, JobEvent.ENDED)
         return failed.status
 
@@ -206,7 +234,9 @@ class Closer:
         job = self.store.close(job_id, reason, texts[reason])
         if job is None:
             return self.store.get(job_id).status
-        self.counter.count(job, JobEvent.ENDED)
+        with about(job.log_keys):
+            log.warning("job failed, %s: %s", reason, texts[reason])
+            self.counter.count(job, JobEvent.ENDED)
         return job.status
 
 

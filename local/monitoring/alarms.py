@@ -1,0 +1,234 @@
+"""CloudWatch's alarms, from the template's resources and the plugins' metrics: what is there is watched."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.monitoring import thresholds as limit
+from local.monitoring.cloudformation import Tag, ref, sub
+from terrafusion.metrics import FAULTS, LONGEST_SILENCE, SWEPT
+from terrafusion.plugins import Plugin
+
+Resources = dict[str, dict[str, Any]]
+NAMESPACE = sub("TerraFusion/${Stage}")
+WINDOW_SECONDS = 60 * limit.WINDOW_MINUTES
+MINUTE = 60
+MOST_METRICS = 10
+"""That an alarm may reckon with."""
+GUIDE = "See docs/operations.md."
+RELEASE = "FaultsAlarm"
+"""What new versions are taken back for; it may refer to nothing that refers to a function's alias."""
+
+FUNCTION, QUEUE, TABLE = "AWS::Serverless::Function", "AWS::SQS::Queue", "AWS::DynamoDB::Table"
+WORKFLOW, API = "AWS::Serverless::StateMachine", "AWS::Serverless::HttpApi"
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What deploys from one folder: its functions by logical id, and its plugin where it is one."""
+
+    name: str
+    functions: Mapping[str, Mapping[str, Any]]
+    plugin: Plugin | None = None
+
+    @property
+    def prefix(self) -> str:
+        """How its resources' logical ids begin."""
+        return "".join(word.capitalize() for word in self.name.split("_"))
+
+    def entries(self, *names: str) -> list[str]:
+        """The functions whose handlers are in these modules."""
+        return [key for key, function in self.functions.items() if str(function["Handler"]).split(".")[1] in names]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric of an alarm or a widget."""
+
+    name: str
+    dimensions: Mapping[str, Tag | str]
+    statistic: str = "Sum"
+    namespace: Tag | str = NAMESPACE
+
+    def document(self, identifier: str, period: int) -> dict[str, Any]:
+        """As an alarm that reckons takes it."""
+        metric = {"Namespace": self.namespace, "MetricName": self.name, "Dimensions": _dimensions(self.dimensions)}
+        return {
+            "Id": identifier,
+            "ReturnData": False,
+            "MetricStat": {"Metric": metric, "Period": period, "Stat": self.statistic},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Alarms:
+    """The alarms that were asked for so far."""
+
+    resources: Resources = field(default_factory=dict)
+
+    def on(
+        self, name: str, text: str, metric: Metric, threshold: float, period: int = WINDOW_SECONDS, **more: Any
+    ) -> None:
+        """An alarm on one metric, at or above a threshold."""
+        statistic = "ExtendedStatistic" if metric.statistic.startswith("p") else "Statistic"
+        self._add(
+            name,
+            text,
+            {
+                "Namespace": metric.namespace,
+                "MetricName": metric.name,
+                **({"Dimensions": _dimensions(metric.dimensions)} if metric.dimensions else {}),
+                statistic: metric.statistic,
+                "Period": period,
+                "Threshold": threshold,
+                **more,
+            },
+        )
+
+    def on_all(
+        self, name: str, text: str, metrics: Mapping[str, Metric], expression: str, threshold: float, **more: Any
+    ) -> None:
+        """An alarm on what is reckoned from several metrics."""
+        if len(metrics) > MOST_METRICS:
+            raise ValueError(f"{name}: CloudWatch reckons with {MOST_METRICS} metrics, not {len(metrics)}")
+        period = more.pop("period", WINDOW_SECONDS)
+        queries = [metric.document(identifier, period) for identifier, metric in metrics.items()]
+        total = {"Id": "total", "Expression": expression, "ReturnData": True}
+        self._add(name, text, {"Metrics": [total, *queries], "Threshold": threshold, **more})
+
+    def _add(self, name: str, text: str, properties: dict[str, Any]) -> None:
+        words = "".join(f"-{c.lower()}" if c.isupper() else c for c in name.removesuffix("Alarm"))
+        self.resources[name] = {
+            "Type": "AWS::CloudWatch::Alarm",
+            "Properties": {
+                "AlarmName": sub(f"terrafusion-${{Stage}}{words}"),
+                "AlarmDescription": f"{text} {GUIDE}",
+                "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+                "EvaluationPeriods": 1,
+                "TreatMissingData": "notBreaching",
+                **properties,
+            },
+        }
+
+
+def units_of(template: Mapping[str, Any], plugins: Mapping[str, Plugin]) -> list[Unit]:
+    """What the template deploys, by folder; the plugins by their folder's name."""
+    shared = template.get("Globals", {}).get("Function", {})
+    folders: dict[str, dict[str, Any]] = {}
+    for name, resource in template["Resources"].items():
+        if resource["Type"] == FUNCTION:
+            function = {**shared, **resource["Properties"]}
+            folders.setdefault(str(function["CodeUri"]).strip("/").rsplit("/", 1)[-1], {})[name] = function
+    return [Unit(folder, functions, plugins.get(folder)) for folder, functions in folders.items()]
+
+
+def alarms(template: Mapping[str, Any], units: Iterable[Unit]) -> Resources:
+    """Every alarm of a template, and the one that sums them up."""
+    made = Alarms()
+    _of_platform(made, template)
+    for unit in units:
+        _of_functions(made, unit)
+        if unit.plugin is not None:
+            _of_plugin(made, unit, unit.plugin)
+    for name in _named(template, QUEUE):
+        _of_queue(made, name, template["Resources"][name]["Properties"])
+    for name in _named(template, WORKFLOW):
+        _of_workflow(made, name)
+    return made.resources
+
+
+def _of_platform(made: Alarms, template: Mapping[str, Any]) -> None:
+    text = "Requests and jobs fail by the platform's own fault."
+    made.on(RELEASE, text, Metric(FAULTS.name, {}), limit.FAULTS, MINUTE, EvaluationPeriods=5, DatapointsToAlarm=1)
+    for name in _named(template, API):
+        of_api = {"ApiId": ref(name)}
+        calls = {
+            key: Metric(metric, of_api, "Sum", "AWS/ApiGateway")
+            for key, metric in (("broken", "5xx"), ("requests", "Count"))
+        }
+        share = f"IF(FILL(requests, 0) >= {limit.FEWEST_REQUESTS}, 100 * FILL(broken, 0) / requests, 0)"
+        made.on_all(f"{name}FailuresAlarm", "The API answers 5xx.", calls, share, 100 * limit.HTTP_FAILURE_SHARE)
+        latency = Metric("Latency", of_api, _quantile(), "AWS/ApiGateway")
+        made.on(f"{name}LatencyAlarm", "The API is slow.", latency, 1000 * limit.HTTP_SECONDS, EvaluationPeriods=2)
+    tables = _named(template, TABLE)
+    throttled = {
+        f"m{index}": Metric(event, {"TableName": ref(table)}, "Sum", "AWS/DynamoDB")
+        for index, (table, event) in enumerate(
+            (table, event) for table in tables for event in ("ReadThrottleEvents", "WriteThrottleEvents")
+        )
+    }
+    if throttled:
+        made.on_all(
+            "TablesThrottledAlarm", "DynamoDB refuses requests.", throttled, "SUM(METRICS())", 1, EvaluationPeriods=2
+        )
+
+
+def _of_functions(made: Alarms, unit: Unit) -> None:
+    """Crashes and timeouts of all; refusals of all but workers, for whom waiting their turn is nothing unusual."""
+    text = f"Functions of {unit.name} crash or run out of time."
+    made.on_all(f"{unit.prefix}ErrorsAlarm", text, _each(unit.functions, "Errors"), "SUM(METRICS())", limit.CRASHES)
+    others = [name for name in unit.functions if name not in unit.entries("worker")]
+    text = f"Functions of {unit.name} are refused for want of concurrency."
+    made.on_all(
+        f"{unit.prefix}ThrottlesAlarm", text, _each(others, "Throttles"), "SUM(METRICS())", 1,
+        period=MINUTE, EvaluationPeriods=5, DatapointsToAlarm=3,
+    )  # fmt: skip
+    for name in unit.entries("worker"):
+        seconds = float(unit.functions[name]["Timeout"])
+        longest = Metric("Duration", {"FunctionName": ref(name)}, "Maximum", "AWS/Lambda")
+        text = f"A worker of {unit.name} nearly ran out of its time."
+        made.on(f"{name.removesuffix('Function')}TimeAlarm", text, longest, 1000 * seconds * limit.TIME_SHARE)
+
+
+def _of_plugin(made: Alarms, unit: Unit, plugin: Plugin) -> None:
+    own, metrics = {"service": plugin.slug}, plugin.metrics
+    counted = {"failed": Metric(metrics.failed.name, own), "ended": Metric(metrics.completed.name, own)}
+    both = "(FILL(failed, 0) + FILL(ended, 0))"
+    share = f"IF({both} >= {limit.FEWEST_ENDED}, 100 * FILL(failed, 0) / {both}, 0)"
+    text = f"Too many {plugin.title} jobs fail."
+    made.on_all(f"{unit.prefix}FailuresAlarm", text, counted, share, 100 * limit.FAILURE_SHARE)
+    text = f"{plugin.title} jobs take longer than their budget."
+    slow = Metric(metrics.duration.name, own, _quantile())
+    made.on(f"{unit.prefix}SlowAlarm", text, slow, metrics.budget_seconds, EvaluationPeriods=2)
+    text = f"A {plugin.title} job is silent, or nobody looks."
+    silent = Metric(LONGEST_SILENCE.name, own, "Maximum")
+    made.on(f"{unit.prefix}StuckAlarm", text, silent, limit.SILENCE_SECONDS, TreatMissingData="breaching")
+    text = f"The sweep has to look after {plugin.title} jobs: something dies often."
+    made.on(f"{unit.prefix}SweptAlarm", text, Metric(SWEPT.name, own), limit.SWEPT_JOBS)
+
+
+def _of_queue(made: Alarms, name: str, properties: Mapping[str, Any]) -> None:
+    own = {"QueueName": Tag("GetAtt", f"{name}.QueueName")}
+    if "RedrivePolicy" in properties:
+        oldest = Metric("ApproximateAgeOfOldestMessage", own, "Maximum", "AWS/SQS")
+        made.on(f"{name}AgeAlarm", "Messages wait for long.", oldest, limit.QUEUE_SECONDS, MINUTE, EvaluationPeriods=3)
+    else:
+        there = Metric("ApproximateNumberOfMessagesVisible", own, "Maximum", "AWS/SQS")
+        text = "There are messages that nobody could work on."
+        made.on(f"{name}DepthAlarm", text, there, 1, MINUTE, EvaluationPeriods=3)
+
+
+def _of_workflow(made: Alarms, name: str) -> None:
+    own = {"StateMachineArn": ref(name)}
+    ends = ("ExecutionsFailed", "ExecutionsTimedOut")
+    failed = {f"m{index}": Metric(end, own, "Sum", "AWS/States") for index, end in enumerate(ends)}
+    made.on_all(f"{name}FailuresAlarm", "Executions fail.", failed, "SUM(METRICS())", limit.CRASHES)
+
+
+def _named(template: Mapping[str, Any], kind: str) -> list[str]:
+    return [name for name, resource in template["Resources"].items() if resource["Type"] == kind]
+
+
+def _each(functions: Iterable[str], metric: str) -> dict[str, Metric]:
+    return {
+        f"m{index}": Metric(metric, {"FunctionName": ref(name)}, "Sum", "AWS/Lambda")
+        for index, name in enumerate(functions)
+    }
+
+
+def _quantile() -> str:
+    return f"p{100 * limit.QUANTILE:.0f}"
+
+
+def _dimensions(dimensions: Mapping[str, Tag | str]) -> list[dict[str, Any]]:
+    return [{"Name": name, "Value": value} for name, value in dimensions.items()]
