@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from terrafusion.errors import FailureReason, JobFailure, JobSuperseded
 from terrafusion.jobs.counting import JobCounter
@@ -117,7 +117,9 @@ class Progress:
         self._store.report(self._job.job_id, self._job.attempt or "", percent, message)
 
 
-Work = Callable[[Job, Path, Progress], Outcome]
+T = TypeVar("T")
+Part = Callable[[Job, Path, Progress], T]
+Work = Part[Outcome]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,24 +137,38 @@ class Worker:
         -------
         The state in which it leaves the job.
         """
+
+        def whole(job: Job, directory: Path, progress: Progress) -> Job:
+            return self._finish(job, work(job, directory, progress))
+
+        ended = self.run_part(job_id, attempt, deadline, whole)
+        if ended is None:
+            return self.store.get(job_id).status
+        self.counter.count(ended, JobEvent.ENDED)
+        return ended.status
+
+    def run_part(self, job_id: str, attempt: Attempt, deadline: Deadline, part: Part[T]) -> T | None:
+        """Claim a job and work on a part of it, which a later step of its workflow goes on from.
+
+        Returns
+        -------
+        What the part gives, or None when there is nothing to go on from: the job is over, or somebody else's.
+        """
         job = self.store.claim(job_id, attempt.token, lease(deadline), attempt.transition)
         if job is None:
             log.info("job %s is not this attempt's", job_id)
-            return self.store.get(job_id).status
+            return None
         with tempfile.TemporaryDirectory(prefix="terrafusion-") as directory:
             try:
-                outcome = work(job, Path(directory), Progress(self.store, job, deadline))
-                ended = self._finish(job, outcome)
+                return part(job, Path(directory), Progress(self.store, job, deadline))
             except JobSuperseded:
                 log.info("job %s was cancelled or taken over; the attempt stops", job_id)
-                return self.store.get(job_id).status
             except JobFailure as failure:
-                return self._fail(job, failure.reason, failure.message)
+                self._fail(job, failure.reason, failure.message)
             except Exception:
                 log.exception("job %s failed", job_id)
-                return self._fail(job, FailureReason.PROCESSING_EXCEPTION, "The job failed unexpectedly.")
-        self.counter.count(ended, JobEvent.ENDED)
-        return ended.status
+                self._fail(job, FailureReason.PROCESSING_EXCEPTION, "The job failed unexpectedly.")
+        return None
 
     def _finish(self, job: Job, outcome: Outcome) -> Job:
         """Keep the result under a key of this attempt's own, and only then let the job point to it."""
@@ -173,13 +189,12 @@ class Worker:
             self._discard(result_key, document)
             raise
 
-    def _fail(self, job: Job, reason: FailureReason, message: str) -> JobStatus:
+    def _fail(self, job: Job, reason: FailureReason, message: str) -> None:
         try:
             failed = self.store.fail_attempt(job.job_id, job.attempt or "", reason, message)
         except JobSuperseded:
-            return self.store.get(job.job_id).status
+            return
         self.counter.count(failed, JobEvent.ENDED)
-        return failed.status
 
     def _discard(self, result_key: str, document: Mapping[str, Any]) -> None:
         for file in document["files"]:
