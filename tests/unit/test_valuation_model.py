@@ -13,10 +13,11 @@ from tests.unit.valuation_cases.counties import NOISE, YEARLY_GROWTH, county
 from valuation import training
 from valuation.adjustments import PLACE
 from valuation.appraisal import Appraisal
+from valuation.approaches import Approach
 from valuation.boosting import Boosted
 from valuation.card import model_card
 from valuation.market import Market
-from valuation.model import Approach, Model
+from valuation.model import Model
 from valuation.records import Records
 from valuation.training import Trained
 

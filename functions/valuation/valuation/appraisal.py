@@ -13,10 +13,10 @@ import numpy as np
 
 from valuation import cost
 from valuation.adjustments import PLACE, adjustments, groups_of
+from valuation.approaches import Approach
 from valuation.confidence import Confidence, Factor, judge, weak_comparables
 from valuation.features import Feature, Kind
 from valuation.market import Market, Values
-from valuation.model import Approach
 from valuation.reconciliation import APPROACHES
 from valuation.records import Floats, Records
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from terrafusion.ratios import Measure, RatioSample, study
+from valuation.approaches import Approach
 from valuation.boosting import LAGS
-from valuation.model import Approach
 from valuation.reconciliation import APPROACHES
 from valuation.records import Flags, Floats, Texts
 from valuation.screening import EXPLANATIONS, Reason

@@ -14,9 +14,9 @@ from enum import StrEnum
 import numpy as np
 
 from valuation import features
+from valuation.approaches import Approach
 from valuation.features import Kind
 from valuation.market import Market, Values
-from valuation.model import Approach
 from valuation.records import Flags, Floats
 
 MISSING_ALL = 0.5

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from valuation import cost
+from valuation.approaches import Approach
 from valuation.boosting import Boosted
 from valuation.comparables import Comparables, ComparableSearch
 from valuation.evidence import Evidence, Subjects
-from valuation.model import Approach, Model
+from valuation.model import Model
 from valuation.reconciliation import Weights, weigh
 from valuation.records import Floats, Ints, Records
 

@@ -1,7 +1,6 @@
 """A model as it is kept: two files, LightGBM's text and this document as JSON."""
 
-from enum import StrEnum
-
+from valuation.approaches import Approach
 from valuation.cost import CostModel
 from valuation.features import Feature
 from valuation.hedonic import Hedonic
@@ -11,21 +10,13 @@ from valuation.places import Places
 from valuation.settings import ModelSettings, Spec
 
 
-class Approach(StrEnum):
-    """The ways to a value; a request's hint is one of them."""
-
-    RECONCILED = "reconciled"
-    COMPARABLE_SALES = "comparable_sales"
-    AVM = "avm"
-    COST = "cost"
-
-
 class Model(Spec):
     """All that values follow from, beside the trees and the county's sales.
 
     `excluded` are rows of the county's table of sales by the reason why they are no evidence, `bands` the errors by
     approach, `importance` each feature's share of what the trees gain, `usual_gap` the robust standard deviation
-    of log price per area against its neighbors', `usual_similarity` what comparables of sold properties have.
+    of log price per area against its neighbors', `usual_similarity` what comparables of sold properties have,
+    `roll_level` their price by the value on the roll, at the day of the last sale.
     """
 
     version: str
@@ -42,5 +33,6 @@ class Model(Spec):
     importance: dict[str, float]
     usual_gap: float
     usual_similarity: float
+    roll_level: float | None
     sales_read: int
     sales_used: int

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from valuation.approaches import Approach
 from valuation.comparables import Comparables
 from valuation.intervals import Bands
-from valuation.model import Approach
 from valuation.records import Floats
 
 APPROACHES = (Approach.COMPARABLE_SALES, Approach.AVM, Approach.COST)

@@ -18,17 +18,19 @@ import numpy as np
 from terrafusion.counties.configuration import CostTables
 from terrafusion.errors import FailureReason, JobFailure
 from valuation import boosting, cost, features, hedonic, market_time
+from valuation.approaches import Approach
 from valuation.boosting import Boosted
 from valuation.evidence import Evidence
 from valuation.intervals import Bands
 from valuation.market import Market, Values
-from valuation.model import Approach, Model
+from valuation.model import Model
 from valuation.places import Places
 from valuation.reconciliation import APPROACHES, weigh
 from valuation.records import Flags, Floats, Ints, Records, Texts
 from valuation.screening import FAR, KEPT, Reason, Sales, beyond_fences, join, screen, suspects
 from valuation.settings import ModelSettings
 
+MIN_ON_ROLL = 30
 Tell = Callable[[float, str], None]
 
 
@@ -222,10 +224,18 @@ def _fit(sales: Sales, recipe: _Recipe, *, trees: int | None = None, test: Sales
         importance=boosted.importance([feature.name for feature in base.choice.features]),
         usual_gap=evidence.usual_gap,
         usual_similarity=0.0,
+        roll_level=_roll_level(sales.records, np.exp(evidence.log_price)),
         sales_read=len(far),
         sales_used=len(sales),
     )
     return _Fitted(Market(model, boosted, evidence), far, suspect)
+
+
+def _roll_level(records: Records, prices: Floats) -> float | None:
+    """Median of price by value on the roll; None where the roll's values are not told."""
+    values = records.numbers("current_assessed_value_total")
+    known = values > 0
+    return float(np.median(prices[known] / values[known])) if known.sum() >= MIN_ON_ROLL else None
 
 
 def _fundament(sales: Sales, recipe: _Recipe) -> _Fundament:
