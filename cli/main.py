@@ -9,6 +9,7 @@ from cli.audit import audit
 from cli.demo import demo
 from cli.failures import CommandFailure
 from cli.output import errors
+from cli.values import value
 
 app = typer.Typer(
     help="Jobs of county assessor's offices, on this machine or against a deployed API.",
@@ -27,6 +28,7 @@ for command in (
     exports.export,
     reports.report,
     analyses.analyze,
+    value,
     jobs.jobs,
     jobs.status,
     jobs.results,
