@@ -67,8 +67,8 @@ class _Calibration:
     def of(cls, market: Market, sales: Sales) -> "_Calibration":
         """Have a model value sales that it does not know; reconciled as their own errors tell."""
         values = market.value(sales.records, sales.days)
-        log_price = np.log(sales.prices)
-        bands = {a: Bands.calibrate(values.by[a], log_price, 0.9) for a in APPROACHES if _any(values.by[a])}
+        log_price, level = np.log(sales.prices), market.model.settings.level
+        bands = {a: Bands.calibrate(values.by[a], log_price, level) for a in APPROACHES if _any(values.by[a])}
         similarity = values.comparables.mean_similarity
         quality = values.weights.quality[:, -1]
         weights = weigh(values.by, bands, values.comparables, quality, float(np.median(similarity)))
