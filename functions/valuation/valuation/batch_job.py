@@ -19,7 +19,7 @@ from terrafusion.jobs.model import Job
 from terrafusion.jobs.work import Outcome, Progress, ResultFile, Work
 from terrafusion.storage import Storage
 from valuation.batch import FLAGS, Review, table
-from valuation.models import OutputFormat
+from valuation.models import RollFormat
 from valuation.office import Office
 from valuation.plan import ValuationPlan
 from valuation.records import Ints
@@ -30,9 +30,9 @@ CHUNK = 25_000
 NAMED = 20
 """So many unknown properties are named; more are counted."""
 MEDIA_TYPES = {
-    OutputFormat.PARQUET: ("parquet", "application/vnd.apache.parquet"),
-    OutputFormat.CSV: ("csv", "text/csv; charset=utf-8"),
-    OutputFormat.GEOPACKAGE: ("gpkg", "application/geopackage+sqlite3"),
+    RollFormat.PARQUET: ("parquet", "application/vnd.apache.parquet"),
+    RollFormat.CSV: ("csv", "text/csv; charset=utf-8"),
+    RollFormat.GEOPACKAGE: ("gpkg", "application/geopackage+sqlite3"),
 }
 
 
@@ -77,7 +77,7 @@ def value_chunk(office: Office, results: Storage, job: Job, number: int, directo
     with duckdb.connect(":memory:", config={"threads": 1}) as database:
         database.register("chunk", columns)
         database.view("chunk").write_parquet(str(path), compression="zstd")
-    results.upload(path, folder.key(path.name), MEDIA_TYPES[OutputFormat.PARQUET][1])
+    results.upload(path, folder.key(path.name), MEDIA_TYPES[RollFormat.PARQUET][1])
     return len(records)
 
 
@@ -140,12 +140,12 @@ def _totals(database: duckdb.DuckDBPyConnection, group: str) -> list[dict[str, A
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
-def _write(database: duckdb.DuckDBPyConnection, output_format: OutputFormat, path: Path) -> None:
-    if output_format is OutputFormat.GEOPACKAGE:
+def _write(database: duckdb.DuckDBPyConnection, output_format: RollFormat, path: Path) -> None:
+    if output_format is RollFormat.GEOPACKAGE:
         _write_geopackage(database, path)
         return
     values = database.view("valued")
-    if output_format is OutputFormat.PARQUET:
+    if output_format is RollFormat.PARQUET:
         values.write_parquet(str(path), compression="zstd")
     else:
         values.write_csv(str(path), header=True)

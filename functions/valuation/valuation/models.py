@@ -21,7 +21,7 @@ class Mode(StrEnum):
     TRAIN = "train"
 
 
-class OutputFormat(StrEnum):
+class RollFormat(StrEnum):
     """What a batch's file is."""
 
     PARQUET = "parquet"
@@ -37,7 +37,7 @@ class ValuationParameters(_Model):
     """`report` asks for the packet as PDF of one property; `output_format` is a batch's."""
 
     report: StrictBool = False
-    output_format: OutputFormat = OutputFormat.PARQUET
+    output_format: RollFormat = RollFormat.PARQUET
 
 
 class ValuationRequest(_Model):

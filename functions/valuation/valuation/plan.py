@@ -9,7 +9,7 @@ from terrafusion.counties import CountyConfiguration, CountySnapshot
 from terrafusion.errors import FieldError, Impossible, InvalidRequest
 from terrafusion.filters import FilterError, check, read
 from valuation.approaches import Approach
-from valuation.models import Mode, OutputFormat, ValuationRequest
+from valuation.models import Mode, RollFormat, ValuationRequest
 
 TABLES = {"properties": "what is to be valued", "sales": "what values are learned from"}
 EARLIEST = date(1900, 1, 1)
@@ -27,7 +27,7 @@ class ValuationPlan:
     method: Approach
     day: date | None
     report: bool
-    output_format: OutputFormat
+    output_format: RollFormat
 
     @property
     def document(self) -> dict[str, Any]:
@@ -54,7 +54,7 @@ class ValuationPlan:
             method=Approach(document["valuation_method_hint"]),
             day=date.fromisoformat(day) if day else None,
             report=document["parameters"]["report"],
-            output_format=OutputFormat(document["parameters"]["output_format"]),
+            output_format=RollFormat(document["parameters"]["output_format"]),
         )
 
     @property
