@@ -18,14 +18,12 @@ import numpy as np
 from terrafusion.counties.configuration import CostTables
 from terrafusion.errors import FailureReason, JobFailure
 from valuation import boosting, cost, features, hedonic, market_time
-from valuation.approaches import Approach
 from valuation.boosting import Boosted
+from valuation.calibration import Calibration
 from valuation.evidence import Evidence
-from valuation.intervals import Bands
 from valuation.market import Market, Values
 from valuation.model import Model
 from valuation.places import Places
-from valuation.reconciliation import APPROACHES, weigh
 from valuation.records import Flags, Floats, Ints, Records, Texts
 from valuation.screening import FAR, KEPT, Reason, Sales, beyond_fences, join, screen, suspects
 from valuation.settings import ModelSettings
@@ -53,39 +51,6 @@ class Trained:
     hold_out: HoldOut
     reasons: Texts
     split: tuple[date, date, date]
-
-
-@dataclass(frozen=True, slots=True)
-class _Calibration:
-    """Values by approach of sales that the model did not know, and what was paid (logs)."""
-
-    by: dict[Approach, Floats]
-    log_price: Floats
-    similarity: Floats
-
-    @classmethod
-    def of(cls, market: Market, sales: Sales) -> "_Calibration":
-        """Have a model value sales that it does not know; reconciled as their own errors tell."""
-        values = market.value(sales.records, sales.days)
-        log_price, level = np.log(sales.prices), market.model.settings.level
-        bands = {a: Bands.calibrate(values.by[a], log_price, level) for a in APPROACHES if _any(values.by[a])}
-        similarity = values.comparables.mean_similarity
-        quality = values.weights.quality[:, -1]
-        weights = weigh(values.by, bands, values.comparables, quality, float(np.median(similarity)))
-        return cls({**values.by, Approach.RECONCILED: weights.reconcile(values.by)}, log_price, similarity)
-
-    def joined_by(self, other: "_Calibration") -> "_Calibration":
-        """Both slices' errors."""
-        by = {approach: np.concatenate([self.by[approach], other.by[approach]]) for approach in self.by}
-        prices = np.concatenate([self.log_price, other.log_price])
-        return _Calibration(by, prices, np.concatenate([self.similarity, other.similarity]))
-
-    def apply(self, market: Market) -> Market:
-        """The market with errors as calibrated."""
-        level = market.model.settings.level
-        bands = {a: Bands.calibrate(value, self.log_price, level) for a, value in self.by.items() if _any(value)}
-        update = {"bands": bands, "usual_similarity": float(np.median(self.similarity))}
-        return Market(market.model.model_copy(update=update), market.boosted, market.evidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +117,12 @@ def train(
     tell(0.05, "Training on the earliest sales")
     first = _fit(parts[0], recipe, test=parts[1])
     trees = first.market.boosted.trees
-    once = _Calibration.of(first.market, parts[1])
+    once = Calibration.of(first.market, parts[1])
     tell(0.35, "Testing on the latest sales")
     second = _fit(evidence.take(np.arange(late)), recipe, trees=trees)
     tested = once.apply(second.market)
     hold_out = _tested(tested, parts[2])
-    again = once.joined_by(_Calibration.of(second.market, parts[2]))
+    again = once.joined_by(Calibration.of(second.market, parts[2]))
     tell(0.65, "Training on all sales")
     last = _fit(evidence, recipe, trees=trees)
     reasons[evidence.rows[last.suspect]] = Reason.SUSPECT.value
@@ -277,10 +242,6 @@ def _design(chosen: tuple[features.Feature, ...], known: Floats) -> Floats:
 def _tested(market: Market, sales: Sales) -> HoldOut:
     values = market.value(sales.records, sales.days)
     return HoldOut(sales, _area_names(market, values), values, market.model)
-
-
-def _any(values: Floats) -> bool:
-    return not bool(np.isnan(values).all())
 
 
 def _cuts(count: int, share: float) -> tuple[int, int]:
