@@ -12,6 +12,7 @@ from cli.failures import CommandFailure
 from cli.logs import logs
 from cli.output import errors
 from cli.top import top
+from cli.values import value
 
 app = typer.Typer(
     help="Jobs of county assessor's offices, on this machine or against a deployed API.",
@@ -30,6 +31,7 @@ for command in (
     exports.export,
     reports.report,
     analyses.analyze,
+    value,
     jobs.jobs,
     jobs.status,
     jobs.results,

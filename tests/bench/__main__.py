@@ -1,4 +1,4 @@
-"""`make bench`: speed and memory beside a peer, in one run, written to docs/benchmarks.md.
+"""`make bench`: speed and memory beside a peer, in one run, written to docs/benchmarks.md; values beside peers' too.
 
 Options: `--parcels N` (100,000), `--runs N` (3).
 """
@@ -26,7 +26,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join([*sys.path[: len(list(ROOT.glob("func
 from cli.loading import prepare  # noqa: E402
 from gis_export.formats import ExportFormat  # noqa: E402
 from local.sample import write  # noqa: E402
-from tests.bench import market, peers  # noqa: E402
+from tests.bench import market, peers, valuations  # noqa: E402
 from tests.bench.adapter import convert_a_million, section  # noqa: E402
 from tests.bench.processes import Run, measure, median  # noqa: E402
 from tests.e2e.support import Client, LocalCloud, terrafusion  # noqa: E402
@@ -52,6 +52,7 @@ def main() -> None:
     )
     TARGET.write_text(page, encoding="utf-8")
     sys.stdout.write(page)
+    valuations.main()
 
 
 def _exports(folder: Path, parcels: int, runs: int) -> Iterator[tuple[str, Run, Run | None, Run]]:

@@ -87,6 +87,7 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
         "parameters": {"output_format": "csv"},
     },
     "POST /api/v1/market-analysis/run": {"analysis_type": "price_trend_by_zip"},
+    "POST /api/v1/valuation/run": {"mode": "train"},
 }
 
 

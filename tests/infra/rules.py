@@ -303,18 +303,26 @@ def caught(template: Template, folder: Path) -> Iterator[str]:
     known = functions(template)
     for name, properties in of_type(template, WORKFLOW).items():
         states = json.loads((folder / properties["DefinitionUri"]).read_text(encoding="utf-8"))["States"]
-        for step, state in states.items():
-            if state["Type"] != "Task":
-                continue
-            placeholder = state["Parameters"]["FunctionName"].strip("${}")
-            function = known[str(logical_id(properties["DefinitionSubstitutions"][placeholder]))]
-            if state.get("TimeoutSeconds", 0) <= function["Timeout"]:
-                yield f"{name}'s {step} gives up before its function does"
+        for step, state, caught_around in _working(states):
             answers = [*state.get("Catch", []), *state.get("Retry", [])]
-            if not any("States.ALL" in answer["ErrorEquals"] for answer in answers):
+            if not caught_around and not any("States.ALL" in answer["ErrorEquals"] for answer in answers):
                 yield f"{name}'s {step} is not caught"
             if any(retry.get("JitterStrategy") != "FULL" for retry in state.get("Retry", [])):
                 yield f"{name}'s {step} comes back at the same moment for all"
+            if state["Type"] == "Task":
+                placeholder = state["Parameters"]["FunctionName"].strip("${}")
+                function = known[str(logical_id(properties["DefinitionSubstitutions"][placeholder]))]
+                if state.get("TimeoutSeconds", 0) <= function["Timeout"]:
+                    yield f"{name}'s {step} gives up before its function does"
+
+
+def _working(states: dict[str, Any], caught_around: bool = False) -> Iterator[tuple[str, dict[str, Any], bool]]:
+    """Tasks and maps, those within maps included: what those throw, the map around them throws."""
+    for step, state in states.items():
+        if state["Type"] in {"Task", "Map"}:
+            yield step, state, caught_around
+        if state["Type"] == "Map":
+            yield from _working(state["ItemProcessor"]["States"], True)
 
 
 def open_paths(template: Template) -> set[str]:

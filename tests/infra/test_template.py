@@ -239,3 +239,18 @@ def test_a_workflow_that_lets_work_vanish_is_found(tmp_path: Path, step: str, me
     (tmp_path / WORKFLOW).write_text(json.dumps(definition))
 
     assert len(list(caught(TEMPLATE, tmp_path))) == 1
+
+
+def test_a_map_that_lets_work_vanish_is_found(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "functions", tmp_path / "functions", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    path = tmp_path / "functions/valuation/workflow.asl.json"
+    definition = json.loads(path.read_text())
+    del definition["States"]["ValueChunks"]["Catch"]
+    del definition["States"]["ValueChunks"]["ItemProcessor"]["States"]["ValueChunk"]["TimeoutSeconds"]
+    path.write_text(json.dumps(definition))
+
+    found = list(caught(TEMPLATE, tmp_path))
+
+    assert len(found) == 2
+    assert "ValueChunks is not caught" in found[0]
+    assert "ValueChunk gives up before its function does" in found[1]

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 
 from terrafusion.standards import PropertyType, Standard
 
@@ -36,11 +36,28 @@ class GisExportConfiguration(_Section):
         return frozenset.intersection(*hidden)
 
 
+class CostTables(_Section):
+    """A county's cost tables, USD per sq ft; tables by name fall back on their entry `default`.
+
+    `cost_per_sqft` is replacement cost new by `class|quality`, quality or class, `economic_life_years` by class,
+    `effective_age_factor` by condition (a share of actual age), `land_per_sqft` by neighborhood.
+    """
+
+    cost_per_sqft: dict[str, PositiveFloat] = Field(min_length=1)
+    garage_cost_per_sqft: float = Field(default=0, ge=0)
+    local_multiplier: float = Field(default=1, gt=0)
+    economic_life_years: dict[str, PositiveFloat] = {"default": 60}
+    residual_share: float = Field(default=0.2, ge=0, le=1)
+    effective_age_factor: dict[str, PositiveFloat] = {}
+    land_per_sqft: dict[str, PositiveFloat] = Field(min_length=1)
+
+
 class ValuationConfiguration(_Section):
-    """Defaults of valuations."""
+    """Defaults of valuations; without `cost_tables` costs are extracted from sales."""
 
     default_method: str = "reconciled"
     confidence_threshold_for_review: float = Field(default=0.75, ge=0, le=1)
+    cost_tables: CostTables | None = None
 
 
 class ReportingConfiguration(_Section):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from terrafusion.errors import FailureReason, JobFailure, JobSuperseded
 from terrafusion.jobs.counting import JobCounter
@@ -119,7 +119,9 @@ class Progress:
         self._store.report(self._job.job_id, self._job.attempt or "", percent, message)
 
 
-Work = Callable[[Job, Path, Progress], Outcome]
+T = TypeVar("T")
+Part = Callable[[Job, Path, Progress], T]
+Work = Part[Outcome]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,33 +155,50 @@ class Worker:
         -------
         The state in which it leaves the job.
         """
+
+        steps = Steps()
+
+        def whole(job: Job, directory: Path, progress: Progress) -> Job:
+            with steps.time("work"):
+                outcome = work(job, directory, progress)
+            with steps.time("keep"):
+                return self._finish(job, outcome)
+
+        ended = self.run_part(job_id, attempt, deadline, whole)
+        if ended is None:
+            return self.store.get(job_id).status
+        with about(ended.log_keys):
+            self.counter.count(ended, JobEvent.ENDED)
+            log.info("job completed: %s", ended.message, extra={"seconds": steps.seconds})
+        return ended.status
+
+    def run_part(self, job_id: str, attempt: Attempt, deadline: Deadline, part: Part[T]) -> T | None:
+        """Claim a job and work on a part of it, which a later step of its workflow goes on from.
+
+        Returns
+        -------
+        What the part gives, or None when there is nothing to go on from: the job is over, or somebody else's.
+        """
         job = self.store.claim(job_id, attempt.token, lease(deadline), attempt.transition)
         if job is None:
             log.info("job %s is not this attempt's", job_id)
-            return self.store.get(job_id).status
+            return None
         with about(job.log_keys):
             log.info("job taken by attempt %s", attempt.token)
-            return self._work(job, deadline, work)
+            return self._work(job, deadline, part)
 
-    def _work(self, job: Job, deadline: Deadline, work: Work) -> JobStatus:
-        job_id, steps = job.job_id, Steps()
+    def _work(self, job: Job, deadline: Deadline, part: Part[T]) -> T | None:
         with tempfile.TemporaryDirectory(prefix="terrafusion-") as directory:
             try:
-                with steps.time("work"):
-                    outcome = work(job, Path(directory), Progress(self.store, job, deadline))
-                with steps.time("keep"):
-                    ended = self._finish(job, outcome)
+                return part(job, Path(directory), Progress(self.store, job, deadline))
             except JobSuperseded:
-                log.info("job %s was cancelled or taken over; the attempt stops", job_id)
-                return self.store.get(job_id).status
+                log.info("job %s was cancelled or taken over; the attempt stops", job.job_id)
             except JobFailure as failure:
-                return self._fail(job, failure.reason, failure.message)
+                self._fail(job, failure.reason, failure.message)
             except Exception:
-                log.exception("job %s failed", job_id)
-                return self._fail(job, FailureReason.PROCESSING_EXCEPTION, "The job failed unexpectedly.")
-        self.counter.count(ended, JobEvent.ENDED)
-        log.info("job completed: %s", ended.message, extra={"seconds": steps.seconds})
-        return ended.status
+                log.exception("job %s failed", job.job_id)
+                self._fail(job, FailureReason.PROCESSING_EXCEPTION, "The job failed unexpectedly.")
+        return None
 
     def _finish(self, job: Job, outcome: Outcome) -> Job:
         """Keep the result under a key of this attempt's own, and only then let the job point to it."""
@@ -200,14 +219,13 @@ class Worker:
             self._discard(result_key, document)
             raise
 
-    def _fail(self, job: Job, reason: FailureReason, message: str) -> JobStatus:
+    def _fail(self, job: Job, reason: FailureReason, message: str) -> None:
         try:
             failed = self.store.fail_attempt(job.job_id, job.attempt or "", reason, message)
         except JobSuperseded:
-            return self.store.get(job.job_id).status
+            return
         log.warning("job failed, %s: %s", reason, message)
         self.counter.count(failed, JobEvent.ENDED)
-        return failed.status
 
     def _discard(self, result_key: str, document: Mapping[str, Any]) -> None:
         for file in document["files"]:

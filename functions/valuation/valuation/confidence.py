@@ -1,0 +1,122 @@
+"""How far a value can be relied on: a probability, made smaller by what is wrong with the property at hand.
+
+    score = met · missing · extrapolation · time · comparables · agreement
+
+`met` is the share of calibration sales of the value's band whose price was within 20 % of the value: an estimate of
+the probability that this property would sell within 20 % of it, if nothing were the matter. The other factors, each
+from 0 to 1, are judgements; they are written out below, and told with every value.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from valuation import features
+from valuation.approaches import Approach
+from valuation.features import Kind
+from valuation.market import Market, Values
+from valuation.records import Flags, Floats
+
+MISSING_ALL = 0.5
+"""The factor when everything is missing that the trees gain from."""
+OUTSIDE = 0.9
+"""For each characteristic outside of what was sold."""
+YEAR_BEYOND = 0.9
+"""For each year between the last sale and the valuation date."""
+FEW_COMPARABLES = 0.8
+DIFFERENT_COMPARABLES = 0.9
+WEAK_SIMILARITY = 0.7
+"""Comparables are weak when their similarity is below this share of the usual."""
+DISAGREEMENT = 0.15
+"""A log difference between comparables and model up to this much is usual."""
+
+
+class Factor(StrEnum):
+    """What a score is the product of."""
+
+    MET = "met"
+    MISSING = "missing"
+    EXTRAPOLATION = "extrapolation"
+    TIME = "time"
+    COMPARABLES = "comparables"
+    AGREEMENT = "agreement"
+
+
+@dataclass(frozen=True, slots=True)
+class Confidence:
+    """Scores (n), their factors (n each), and by feature which rows lack it, or have it outside of what was sold."""
+
+    score: Floats
+    factors: Mapping[Factor, Floats]
+    lacking: Mapping[str, Flags]
+    outside: Mapping[str, Flags]
+    absurd: Mapping[str, Flags]
+
+
+def judge(market: Market, values: Values) -> Confidence:
+    """Score the reconciled values of properties (n)."""
+    lacking, outside = _lacking(market, values), _outside(market, values)
+    importance = market.model.importance
+    lost = sum((importance.get(name, 0.0) * rows for name, rows in lacking.items()), np.zeros(len(values.days)))
+    strange = sum((rows.astype(float) for rows in outside.values()), np.zeros(len(values.days)))
+    beyond = np.maximum(values.days - market.model.time_index.last, 0) / 365.25
+    known = np.nan_to_num(values.by[Approach.RECONCILED], nan=0.0)
+    factors = {
+        Factor.MET: market.model.bands[Approach.RECONCILED].met_share(known),
+        Factor.MISSING: 1 - (1 - MISSING_ALL) * np.minimum(lost, 1),
+        Factor.EXTRAPOLATION: OUTSIDE ** np.minimum(strange, 3),
+        Factor.TIME: YEAR_BEYOND**beyond,
+        Factor.COMPARABLES: _comparables(market, values),
+        Factor.AGREEMENT: _agreement(values),
+    }
+    score = np.prod(np.column_stack(list(factors.values())), axis=1)
+    return Confidence(score, factors, lacking, outside, features.absurd(values.subjects.records, market.model.features))
+
+
+def weak_comparables(market: Market, values: Values) -> Flags:
+    """Properties whose comparables are fewer than wanted, or much less similar than usual."""
+    few = values.comparables.counts < market.model.settings.min_comparables
+    return np.asarray(few | (values.comparables.mean_similarity < WEAK_SIMILARITY * market.model.usual_similarity))
+
+
+def _comparables(market: Market, values: Values) -> Floats:
+    few = values.comparables.counts < market.model.settings.min_comparables
+    return np.where(few, FEW_COMPARABLES, np.where(weak_comparables(market, values), DIFFERENT_COMPARABLES, 1.0))
+
+
+def _agreement(values: Values) -> Floats:
+    apart = np.abs(values.by[Approach.COMPARABLE_SALES] - values.by[Approach.AVM])
+    return np.exp(-np.maximum(np.nan_to_num(apart) - DISAGREEMENT, 0))
+
+
+def _lacking(market: Market, values: Values) -> dict[str, Flags]:
+    """By feature the properties that lack what most sold ones had; bare land lacks no building."""
+    lacking = {}
+    built = _built(values)
+    for at, feature in enumerate(market.model.features):
+        missing = np.isnan(values.subjects.known[:, at])
+        usual = feature.missing < 0.5
+        of_building = feature.name not in features.LOCATION | {"land_area_sqft", "property_class"}
+        lacking[feature.name] = missing & usual & (built | (not of_building))
+    return lacking
+
+
+def _built(values: Values) -> Flags:
+    """Properties that seem to have a building: those that say nothing of one, though their class may, are bare."""
+    records = values.subjects.records
+    living, built = records.numbers("living_area_sqft"), records.numbers("year_built")
+    other = records.numbers("bedrooms") + records.numbers("bathrooms")
+    vacant = np.char.find(np.char.lower(records.texts("property_class")), "vacant") >= 0
+    return np.asarray(~vacant & ((living > 0) | (built > 0) | ~np.isnan(other) | (living != 0)))
+
+
+def _outside(market: Market, values: Values) -> dict[str, Flags]:
+    """By characteristic the properties that have more or less of it than all but 1 % of what was sold."""
+    outside = {}
+    for at, feature in enumerate(market.model.features):
+        if feature.kind is Kind.NUMBER:
+            known = values.subjects.known[:, at]
+            outside[feature.name] = (known < feature.low) | (known > feature.high)
+    return outside

@@ -1,0 +1,57 @@
+"""What a client asks of a valuation."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
+
+from valuation.approaches import Approach
+
+MAX_PROPERTY_IDS = 10_000
+
+PropertyId = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Mode(StrEnum):
+    """What is to be valued, or whether a model is to be trained."""
+
+    PROPERTY = "property"
+    BATCH = "batch"
+    TRAIN = "train"
+
+
+class RollFormat(StrEnum):
+    """What a batch's file is."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+    GEOPACKAGE = "geopackage"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ValuationParameters(_Model):
+    """`report` asks for the packet as PDF of one property; `output_format` is a batch's."""
+
+    report: StrictBool = False
+    output_format: RollFormat = RollFormat.PARQUET
+
+
+class ValuationRequest(_Model):
+    """A property (mode `property`), many (`batch`), or the county's model alone (`train`).
+
+    Without a `valuation_date` values are as of the county's last sale. A batch is of `property_ids`, of those that a
+    `filter` selects, or, with neither, of the whole roll.
+    """
+
+    county_id: str = Field(min_length=1, max_length=64, examples=["sample"])
+    mode: Mode = Mode.PROPERTY
+    property_id: PropertyId | None = Field(default=None, examples=["2-0055-010-0016"])
+    property_ids: list[PropertyId] | None = Field(default=None, min_length=1, max_length=MAX_PROPERTY_IDS)
+    filter: str | dict[str, Any] | None = Field(default=None, description="CQL2, as text or JSON.")
+    valuation_method_hint: Approach | None = None
+    valuation_date: date | None = Field(default=None, examples=["2026-01-01"])
+    parameters: ValuationParameters = ValuationParameters()

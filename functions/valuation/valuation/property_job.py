@@ -1,0 +1,79 @@
+"""The work of a property's job: its value, with reasons."""
+
+from pathlib import Path
+from typing import Any
+
+from terrafusion.counties import CountyConfiguration
+from terrafusion.errors import FailureReason, JobFailure
+from terrafusion.jobs.model import Job
+from terrafusion.jobs.work import Outcome, Progress, Work
+from valuation.appraisal import Appraisal
+from valuation.approaches import Approach
+from valuation.office import Office
+from valuation.plan import ValuationPlan
+
+MOST_SALES = 60_000
+"""So many sales a property's job trains on, when there is no model yet; more take a job of their own."""
+
+
+def property_job(office: Office) -> Work:
+    """Make the function that does a job's work."""
+
+    def work(job: Job, _directory: Path, progress: Progress) -> Outcome:
+        document = appraise(office, job, progress)
+        return Outcome(message=summary(document), document=document)
+
+    return work
+
+
+def appraise(office: Office, job: Job, progress: Progress) -> dict[str, Any]:
+    """The document of a property's value.
+
+    Raises
+    ------
+    JobFailure
+        `property_not_found`, `insufficient_sales`, or `insufficient_data` when no approach has a value.
+    """
+    return document_of(appraisal_of(office, job, progress), job, office.catalogue.configuration(job.county_id))
+
+
+def appraisal_of(office: Office, job: Job, progress: Progress) -> Appraisal:
+    """Value the job's property."""
+    plan = ValuationPlan.from_document(job.parameters)
+    tables = office.tables(job.county_id, job.dataset_version)
+    subject = tables.property(plan.property_id or "")
+    day = office.day(tables, plan.day)
+    market = office.market(tables, day, progress, MOST_SALES)
+    return Appraisal.of(market, subject, day)
+
+
+def document_of(appraisal: Appraisal, job: Job, configuration: CountyConfiguration) -> dict[str, Any]:
+    """The result's document, by the method asked for."""
+    method = ValuationPlan.from_document(job.parameters).method
+    if appraisal.dollars(method) is None:
+        raise JobFailure(FailureReason.INSUFFICIENT_DATA, _why_not(appraisal, method))
+    document = appraisal.document(method)
+    threshold = configuration.valuation.confidence_threshold_for_review
+    review = document["confidence_score"] < threshold
+    return {
+        "property_id": str(appraisal.values.subjects.records.texts("property_id")[0]),
+        **document,
+        "needs_review": review,
+        "review_reason": f"confidence {document['confidence_score']:.2f} is below the county's {threshold:.2f}"
+        if review
+        else None,
+        "dataset_version": job.dataset_version,
+    }
+
+
+def summary(document: dict[str, Any]) -> str:
+    """The job's message."""
+    review = ", to be reviewed" if document["needs_review"] else ""
+    low, high = document["value_range"]["low"], document["value_range"]["high"]
+    return f"${document['estimated_value']:,.0f} (${low:,.0f} to ${high:,.0f}){review}"
+
+
+def _why_not(appraisal: Appraisal, method: Approach) -> str:
+    parts = appraisal.approaches(appraisal.comparables())
+    reason = parts[method.value].get("unavailable") or "None of the approaches has a value."
+    return f"There is no value by {method.value}: {reason}"

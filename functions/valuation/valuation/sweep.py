@@ -1,0 +1,15 @@
+"""The valuation plugin's scheduled sweep: looks after jobs that are silent for too long."""
+
+from typing import Any
+
+from terrafusion.logs import configure
+from valuation.deployed import deployment, dispatcher
+from valuation.plugin import PLUGIN
+
+logger = configure(PLUGIN.slug)
+
+
+@logger.inject_lambda_context(clear_state=True)
+def handler(_event: dict[str, Any], _context: Any) -> dict[str, int]:
+    """Look after silent jobs; gives what was done."""
+    return deployment().sweep(PLUGIN, dispatcher()).run()
