@@ -155,7 +155,6 @@ class Worker:
         -------
         The state in which it leaves the job.
         """
-
         steps = Steps()
 
         def whole(job: Job, directory: Path, progress: Progress) -> Job:
