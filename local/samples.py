@@ -113,10 +113,12 @@ def _message() -> dict[str, Any]:
 
 
 def _example(route: Route) -> dict[str, Any]:
-    """A request's body from the API's description: the examples of its members, or the first of what they may be."""
+    """A request's body from the API's description: its example, or those of the members that it must have."""
     document = json.loads(DESCRIPTION.read_text(encoding="utf-8"))
     content = document["paths"][route.path]["post"]["requestBody"]["content"]["application/json"]["schema"]
     schema = _resolved(document, content)
+    if schema.get("examples"):
+        return dict(schema["examples"][0])
     wanted = {name: part for name, part in schema["properties"].items() if name in schema.get("required", ())}
     return {name: _value(document, part) for name, part in wanted.items()}
 

@@ -47,9 +47,13 @@ class ValuationRequest(_Model):
     `filter` selects, or, with neither, of the whole roll.
     """
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"county_id": "sample", "property_id": "1-0005-003-0001"}]}
+    )
+
     county_id: str = Field(min_length=1, max_length=64, examples=["sample"])
     mode: Mode = Mode.PROPERTY
-    property_id: PropertyId | None = Field(default=None, examples=["2-0055-010-0016"])
+    property_id: PropertyId | None = Field(default=None, examples=["1-0005-003-0001"])
     property_ids: list[PropertyId] | None = Field(default=None, min_length=1, max_length=MAX_PROPERTY_IDS)
     filter: str | dict[str, Any] | None = Field(default=None, description="CQL2, as text or JSON.")
     valuation_method_hint: Approach | None = None
