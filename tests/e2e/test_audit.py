@@ -27,7 +27,7 @@ def test_a_job_s_life_is_on_record(as_role: As, gis: Client) -> None:
 
     found = records(auditor, job_id=job["job_id"])
 
-    assert [r["action"] for r in reversed(found)] == ["submitted", "result_viewed", "downloaded"]
+    assert [r["action"] for r in reversed(found)] == ["submitted", "exported", "result_viewed", "downloaded"]
     for record in found:
         assert (record["actor"], record["county_id"], record["plugin"]) == (
             job["requested_by"],
