@@ -11,7 +11,7 @@ ARCHITECTURE ?= arm64
 JOBS ?= 300
 RACES ?= 1000
 # generated, and full of hashes
-HASHES := :!*.lock :!layers/*/requirements.txt :!functions/counties/counties/openapi.json
+HASHES := :!events :!*.lock :!layers/*/requirements.txt :!functions/counties/counties/openapi.json
 PLUGIN_PATHS := $(wildcard functions/*)
 space := $(subst ,, )
 export MYPYPATH := shared:$(subst $(space),:,$(strip $(PLUGIN_PATHS)))

@@ -228,7 +228,7 @@ def _lambda_client(port: int, region: str) -> Any:
         endpoint_url=f"http://{LOOPBACK}:{port}",
         region_name=region,
         aws_access_key_id="sam",
-        aws_secret_access_key="local",  # noqa: S106  # nosec B106  start-lambda looks at no signature
+        aws_secret_access_key="local",  # noqa: S106  # nosec B106  # pragma: allowlist secret
         config=Config(retries={"max_attempts": 0}, read_timeout=930),
     )
 

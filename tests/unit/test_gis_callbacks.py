@@ -81,7 +81,7 @@ def test_anything_but_success_is_tried_again_and_no_redirect_followed(receiver: 
         "http://example.com/hook",
         "ftp://example.com/",
         "https:///hook",
-        "https://user:pass@example.com/",
+        "https://user:pass@example.com/",  # pragma: allowlist secret
         "//example.com",
         "https://example.com/#part",
         "file:///etc/passwd",
