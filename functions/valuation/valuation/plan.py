@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from terrafusion.counties import CountyConfiguration, CountySnapshot
-from terrafusion.errors import FieldError, Impossible, InvalidRequest
+from terrafusion.errors import FieldError, Impossible
 from terrafusion.filters import FilterError, check, read
 from valuation.approaches import Approach
 from valuation.models import Mode, RollFormat, ValuationRequest
@@ -70,8 +70,6 @@ def plan(
 
     Raises
     ------
-    InvalidRequest
-        When members do not go with the mode.
     Impossible
         Naming what is wrong with it, and what would do.
     """
@@ -93,7 +91,7 @@ def plan(
 
 def _check_members(request: ValuationRequest) -> None:
     if request.mode is Mode.PROPERTY and request.property_id is None:
-        raise _unreadable("property_id", "Field required in mode 'property'.")
+        raise _refuse("property_id", "Mode 'property' needs a property_id.")
     unwanted = {
         "property_id": request.mode is not Mode.PROPERTY and request.property_id is not None,
         "property_ids": request.mode is not Mode.BATCH and request.property_ids is not None,
@@ -102,9 +100,9 @@ def _check_members(request: ValuationRequest) -> None:
     }
     for field, wrong in unwanted.items():
         if wrong:
-            raise _unreadable(field, f"'{field}' does not go with mode '{request.mode}'.")
+            raise _refuse(field, f"'{field}' does not go with mode '{request.mode}'.")
     if request.property_ids is not None and request.filter is not None:
-        raise _unreadable("filter", "Give property_ids or a filter, not both.")
+        raise _refuse("filter", "Give property_ids or a filter, not both.")
 
 
 def _check_tables(snapshot: CountySnapshot) -> None:
@@ -135,5 +133,5 @@ def _filter(wanted: str | dict[str, Any] | None, snapshot: CountySnapshot) -> di
     return tree
 
 
-def _unreadable(field: str, message: str) -> InvalidRequest:
-    return InvalidRequest(message, [FieldError(field, message)])
+def _refuse(field: str, message: str) -> Impossible:
+    return Impossible(message, [FieldError(field, message)])
