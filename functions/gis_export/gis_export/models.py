@@ -16,6 +16,14 @@ def _format(value: Any) -> Any:
     return ExportFormat.parse(value) if isinstance(value, str) else value
 
 
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WholeNumber = Annotated[StrictInt, BeforeValidator(_whole)]
+"""An integer as JSON knows it: 2.0 is one, true and "2" are none."""
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,7 +45,7 @@ class ExportParameters(_Model):
     simplify_tolerance: float | None = Field(
         default=None, ge=0, allow_inf_nan=False, description="In units of the coordinate system of the export."
     )
-    precision: StrictInt | None = Field(default=None, ge=0, le=15, description="Decimals of coordinates.")
+    precision: WholeNumber | None = Field(default=None, ge=0, le=15, description="Decimals of coordinates.")
     make_valid: StrictBool = False
     dimensions: Literal["XY"] = Field(default="XY", description="The counties' data are kept in two dimensions.")
     coordinate_system: str | None = Field(default=None, max_length=20_000, examples=["EPSG:4326"])
