@@ -11,6 +11,7 @@ from tests.e2e.support import Client, LocalCloud, load_sample, terrafusion
 from tests.e2e.test_bad_input import check_problem
 
 COUNTY = "bare"
+WITHOUT_TABLE = "tableless"
 VALUES = ["assessed_land_value", "current_assessed_value_total", "last_sale_date", "last_sale_price"]
 
 
@@ -24,6 +25,7 @@ def bare(cloud: LocalCloud, sample_files: Path, tmp_path_factory: pytest.TempPat
     kept.to_file(file)
     terrafusion("load", COUNTY, "parcels", str(file), "--key", "property_id", "--state", str(cloud.state))
     load_sample(cloud, COUNTY, sample_files, ("properties",))
+    load_sample(cloud, WITHOUT_TABLE, sample_files, ("zoning",))
     return cloud
 
 
@@ -60,11 +62,11 @@ def test_values_are_joined_by_key(
 
 def test_without_a_key_or_a_table_it_is_refused(bare: LocalCloud, as_role: Callable[..., Client]) -> None:
     body = {"export_format": "GPKG", "parameters": {"include_assessment_data": True}}
-    elsewhere = as_role("GISStaff", "elsewhere")
+    tableless = as_role("GISStaff", WITHOUT_TABLE)
     sample = as_role("GISStaff", "sample")
 
     check_problem(
-        elsewhere.post("/gis-export/run", {**body, "county_id": "elsewhere", "layers": ["parcels"]}), 422, "properties"
+        tableless.post("/gis-export/run", {**body, "county_id": WITHOUT_TABLE, "layers": ["zoning"]}), 422, "properties"
     )
     check_problem(
         sample.post("/gis-export/run", {**body, "county_id": "sample", "layers": ["zoning"]}), 422, "property_id"

@@ -14,6 +14,8 @@ DOCUMENT = {
     "job_id", "plugin", "county_id", "status", "message", "failure_reason", "progress", "parameters", "requested_by",
     "dataset_version", "created_at", "updated_at", "started_at", "completed_at", "links", "export_format",
 }  # fmt: skip
+PROSPECTS = {"queue_position", "estimated_completion_at"}
+"""What a job's status tells besides."""
 
 
 def test_an_accepted_job_is_described_and_located(gis: Client) -> None:
@@ -32,14 +34,17 @@ def test_an_accepted_job_is_described_and_located(gis: Client) -> None:
         "export_format": "Shapefile",
         "layers": ["zoning"],
         "area_of_interest": None,
-        "parameters": {"coordinate_system": "EPSG:4326", "attributes": None, "include_attributes": True},
+        "parameters": document["parameters"]["parameters"],
     }
+    asked = document["parameters"]["parameters"]
+    assert (asked["coordinate_system"], asked["attributes"], asked["include_attributes"]) == ("EPSG:4326", None, True)
+    assert (asked["filter"], asked["spatial_predicate"], asked["clip"]) == (None, "intersects", False)
 
 
 def test_a_finished_job_tells_its_times_in_order(gis: Client) -> None:
     done = gis.wait(gis.submit())
 
-    assert set(done) == DOCUMENT
+    assert set(done) == DOCUMENT | PROSPECTS
     assert (done["status"], done["progress"], done["failure_reason"]) == ("COMPLETED", 100, None)
     times = [datetime.fromisoformat(done[name]) for name in ("created_at", "started_at", "completed_at")]
     assert times == sorted(times)
@@ -99,9 +104,10 @@ def test_formats_and_defaults(gis: Client) -> None:
     formats = gis.get(f"/gis-export/formats/{gis.county}").json()["formats"]
     defaults = gis.get(f"/gis-export/defaults/{gis.county}").json()
 
-    assert {"GPKG", "Shapefile", "GeoJSON", "FlatGeobuf", "CSV", "KML", "FileGDB", "GeoParquet"} == {
-        f["name"] for f in formats
-    }
+    assert [f["name"] for f in formats] == [
+        "GPKG", "Shapefile", "GeoJSON", "GeoJSONSeq", "FlatGeobuf", "GeoParquet", "KML", "CSV", "FileGDB", "XLSX",
+        "DXF", "GML", "MapInfo", "SpatiaLite",
+    ]  # fmt: skip
     assert defaults["default_coordinate_system"] == "EPSG:4326"
     assert defaults["max_export_area_sq_km"] == 500
     assert defaults["layers"][0] == "parcels"
