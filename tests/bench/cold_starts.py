@@ -19,7 +19,7 @@ class ColdStart:
 
 
 def cold_starts(runs: int) -> Iterator[ColdStart]:
-    """Each function in turn; the first run, which compiles, does not count.
+    """Each function in turn, compiled anew each time as in Lambda; the first run, from a cold disk, does not count.
 
     Raises
     ------
