@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.support import Client, LocalCloud, load_sample, terrafusion
 from tests.e2e.test_bad_input import check_problem
 
-COUNTY = "bare"
+COUNTY = "unvalued"
 WITHOUT_TABLE = "tableless"
 VALUES = ["assessed_land_value", "current_assessed_value_total", "last_sale_date", "last_sale_price"]
 

@@ -189,3 +189,9 @@ def test_a_parameter_that_a_route_does_not_take(gis: Client, name: str) -> None:
 
     body = check_problem(response, 400, f"no parameter '{name}'", "status")
     assert [error["field"] for error in body["errors"]] == [name]
+
+
+def test_a_parameter_given_twice(gis: Client) -> None:
+    response = gis.http.get("/api/v1/gis-export/list?limit=5&limit=6")
+
+    assert check_problem(response, 400, "takes once", "limit")["errors"][0]["field"] == "limit"

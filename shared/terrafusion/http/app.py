@@ -5,6 +5,7 @@ import os
 import re
 import time
 import uuid
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -105,16 +106,21 @@ Term = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 def _known_query(request: Request) -> None:
-    """Refuse parameters that a route does not take: one that is misspelt would be passed over in silence."""
+    """Refuse parameters that a route does not take, or takes once: what is misspelt would be passed over in silence."""
     route = request.scope["route"]
     if not route.include_in_schema:  # the one that answers for routes that there are not
         return
     known = {parameter.alias for parameter in route.dependant.query_params}
-    unknown = [name for name in dict.fromkeys(request.query_params) if name not in known]
-    if unknown:
-        takes = f"It takes {', '.join(sorted(known))}." if known else "It takes none."
-        errors = [FieldError(name, f"No such parameter. {takes}") for name in unknown]
-        raise InvalidRequest(f"{request.url.path} has no parameter '{unknown[0]}'. {takes}", errors)
+    takes = f"It takes {', '.join(sorted(known))}." if known else "It takes none."
+    given = Counter(name for name, _ in request.query_params.multi_items())
+    errors = [
+        FieldError(name, f"No such parameter. {takes}" if name not in known else "Given more than once.")
+        for name, times in given.items()
+        if name not in known or times > 1
+    ]
+    if errors:
+        wrong = "has no parameter" if errors[0].field not in known else "takes once the parameter"
+        raise InvalidRequest(f"{request.url.path} {wrong} '{errors[0].field}'. {takes}", errors)
 
 
 def create_app(title: str, service: str) -> FastAPI:
