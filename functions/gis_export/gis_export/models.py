@@ -20,7 +20,7 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-WholeNumber = Annotated[StrictInt, BeforeValidator(_whole)]
+Decimals = Annotated[StrictInt, Field(ge=0, le=15), BeforeValidator(_whole)]
 """An integer as JSON knows it: 2.0 is one, true and "2" are none."""
 
 
@@ -45,7 +45,7 @@ class ExportParameters(_Model):
     simplify_tolerance: float | None = Field(
         default=None, ge=0, allow_inf_nan=False, description="In units of the coordinate system of the export."
     )
-    precision: WholeNumber | None = Field(default=None, ge=0, le=15, description="Decimals of coordinates.")
+    precision: Decimals | None = Field(default=None, description="Decimals of coordinates.")
     make_valid: StrictBool = False
     dimensions: Literal["XY"] = Field(default="XY", description="The counties' data are kept in two dimensions.")
     coordinate_system: str | None = Field(default=None, max_length=20_000, examples=["EPSG:4326"])
