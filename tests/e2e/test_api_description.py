@@ -1,6 +1,7 @@
 """The API does what its description says: requests made up from the document, right and wrong ones, for each route."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -29,6 +30,8 @@ CONFIGURATION = SchemathesisConfig.from_dict(
 DESCRIPTION = schemathesis.openapi.from_path(TARGET, config=CONFIGURATION)
 pytestmark = pytest.mark.gateway
 
+PACE_SECONDS = 0.05
+"""Between two cases: each makes several requests, and a route takes fifty a second."""
 BOUNDED = settings(
     max_examples=25,
     derandomize=True,
@@ -73,6 +76,7 @@ def test_requests_with_a_good_token(case: schemathesis.Case, admin: Client, sess
     headers = {"Authorization": admin.http.headers["authorization"]}
     # a cursor is good when a page gave it, and no description can say that
     made_up = [positive_data_acceptance] if "cursor" in (case.query or {}) else []
+    time.sleep(PACE_SECONDS)
 
     case.call_and_validate(admin.address, session, headers, excluded_checks=made_up, timeout=60, allow_redirects=False)
 
