@@ -34,11 +34,13 @@ def test_an_accepted_job_is_described_and_located(gis: Client) -> None:
         "export_format": "Shapefile",
         "layers": ["zoning"],
         "area_of_interest": None,
-        "parameters": document["parameters"]["parameters"],
-    }
-    asked = document["parameters"]["parameters"]
-    assert (asked["coordinate_system"], asked["attributes"], asked["include_attributes"]) == ("EPSG:4326", None, True)
-    assert (asked["filter"], asked["spatial_predicate"], asked["clip"]) == (None, "intersects", False)
+        "parameters": {
+            "spatial_predicate": "intersects", "clip": False, "filter": None, "coordinate_system": "EPSG:4326",
+            "simplify_tolerance": 0, "precision": None, "make_valid": False, "attributes": None, "bundle": False,
+            "all_or_nothing": False, "since": None, "callback_url": None, "include_assessment_data": False,
+            "assessment_fields": {}, "redacted_fields": {}, "include_attributes": True,
+        },
+    }  # fmt: skip
 
 
 def test_a_finished_job_tells_its_times_in_order(gis: Client) -> None:
