@@ -76,6 +76,16 @@ def test_nine_in_ten_prices_are_within_nine_in_ten_intervals(seed: int, spread: 
     assert (high >= value[2000:]).all()
 
 
+def test_intervals_of_few_sales_hold_what_they_say_in_the_mean() -> None:
+    """Of a uniform error, the share between two quantiles is their distance: no draw of further prices is needed."""
+    rng = np.random.default_rng(1)
+    held = []
+    for errors in rng.uniform(-0.5, 0.5, (4_000, 50)):
+        bands = Bands.calibrate(np.zeros(50), errors, 0.9)
+        held.append(bands.high[0] - bands.low[0])
+    assert np.mean(held) == pytest.approx(0.9, abs=4 * np.std(held) / np.sqrt(len(held)))
+
+
 def test_cost_by_a_county_s_tables_is_land_and_new_cost_less_depreciation() -> None:
     tables = CostTables(
         cost_per_sqft={"residential|4": 200, "default": 150},

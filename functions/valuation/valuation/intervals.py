@@ -68,6 +68,10 @@ class Bands(Spec):
 
 
 def _upper(ordered: Floats, tail: float) -> float:
-    """The finite-sample quantile that all but `tail` of further errors stay below."""
-    rank = math.ceil((len(ordered) + 1) * (1 - tail))
-    return float(ordered[min(rank, len(ordered)) - 1])
+    """The finite-sample quantile that all but `tail` of further errors stay below.
+
+    A further error lies below the k-th of n with probability k / (n + 1); between two ranks the line is taken, as
+    rounding the rank up would add up to 1 / (n + 1) on each side of every band.
+    """
+    ranks = np.arange(1, len(ordered) + 1)
+    return float(np.interp((len(ordered) + 1) * (1 - tail), ranks, ordered))
