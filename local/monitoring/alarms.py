@@ -13,6 +13,8 @@ Resources = dict[str, dict[str, Any]]
 NAMESPACE = sub("TerraFusion/${Stage}")
 WINDOW_SECONDS = 60 * limit.WINDOW_MINUTES
 MINUTE = 60
+AROUND = frozenset({"api", "results", "closer", "notifier", "sweep", "handler"})
+"""The modules of functions that answer, or look after jobs; all others work on them."""
 MOST_METRICS = 10
 """That an alarm may reckon with."""
 GUIDE = "See docs/operations.md."
@@ -36,9 +38,12 @@ class Unit:
         """How its resources' logical ids begin."""
         return "".join(word.capitalize() for word in self.name.split("_"))
 
-    def entries(self, *names: str) -> list[str]:
-        """The functions whose handlers are in these modules."""
-        return [key for key, function in self.functions.items() if str(function["Handler"]).split(".")[1] in names]
+    @property
+    def workers(self) -> list[str]:
+        """The functions that work on jobs."""
+        return [
+            name for name, function in self.functions.items() if str(function["Handler"]).split(".")[1] not in AROUND
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +172,13 @@ def _of_functions(made: Alarms, unit: Unit) -> None:
     """Crashes and timeouts of all; refusals of all but workers, for whom waiting their turn is nothing unusual."""
     text = f"Functions of {unit.name} crash or run out of time."
     made.on_all(f"{unit.prefix}ErrorsAlarm", text, _each(unit.functions, "Errors"), "SUM(METRICS())", limit.CRASHES)
-    others = [name for name in unit.functions if name not in unit.entries("worker")]
+    others = [name for name in unit.functions if name not in unit.workers]
     text = f"Functions of {unit.name} are refused for want of concurrency."
     made.on_all(
         f"{unit.prefix}ThrottlesAlarm", text, _each(others, "Throttles"), "SUM(METRICS())", 1,
         period=MINUTE, EvaluationPeriods=5, DatapointsToAlarm=3,
     )  # fmt: skip
-    for name in unit.entries("worker"):
+    for name in unit.workers:
         seconds = float(unit.functions[name]["Timeout"])
         longest = Metric("Duration", {"FunctionName": ref(name)}, "Maximum", "AWS/Lambda")
         text = f"A worker of {unit.name} nearly ran out of its time."

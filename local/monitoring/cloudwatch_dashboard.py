@@ -78,7 +78,7 @@ def _plugin(unit: Unit, plugin: Plugin) -> list[dict[str, Any]]:
     budget = {"horizontal": [{"label": "budget", "value": metrics.budget_seconds}]}
     worker = [
         ["AWS/Lambda", "Duration", "FunctionName", f"${{{name}}}", {"stat": "Maximum"}]
-        for name in unit.entries("worker")
+        for name in unit.workers
     ]
     silence = [
         NAMESPACE,
