@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -42,14 +43,14 @@ def top(
     if once:
         console.print(page(looks, plugins, source))
         return
-    with Live(page(looks, plugins, source), console=console, screen=console.is_terminal, auto_refresh=False) as live:
-        try:
-            while True:
-                time.sleep(every)
-                looks.append(Look.at_url(source, time.monotonic()))
-                live.update(page(looks, plugins, source), refresh=True)
-        except KeyboardInterrupt:
-            return
+    with (
+        suppress(KeyboardInterrupt),
+        Live(page(looks, plugins, source), console=console, screen=console.is_terminal, auto_refresh=False) as live,
+    ):
+        while True:
+            time.sleep(every)
+            looks.append(Look.at_url(source, time.monotonic()))
+            live.update(page(looks, plugins, source), refresh=True)
 
 
 def page(looks: Sequence[Look], plugins: Iterable[Plugin], source: str) -> RenderableType:

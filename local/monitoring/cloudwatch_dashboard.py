@@ -76,10 +76,7 @@ def _plugin(unit: Unit, plugin: Plugin) -> list[dict[str, Any]]:
     events = {event: getattr(metrics, event).name for event in ("submitted", "completed", "failed", "cancelled")}
     dimensions = ",".join(["service", *([metrics.label] if metrics.label else [])])
     budget = {"horizontal": [{"label": "budget", "value": metrics.budget_seconds}]}
-    worker = [
-        ["AWS/Lambda", "Duration", "FunctionName", f"${{{name}}}", {"stat": "Maximum"}]
-        for name in unit.workers
-    ]
+    worker = [["AWS/Lambda", "Duration", "FunctionName", f"${{{name}}}", {"stat": "Maximum"}] for name in unit.workers]
     silence = [
         NAMESPACE,
         LONGEST_SILENCE.name,

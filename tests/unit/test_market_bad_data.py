@@ -129,6 +129,12 @@ def test_sales_of_properties_that_are_not_there_are_counted(tmp_path: Path) -> N
     assert "tell too little of what was sold" in failure(tmp_path, AnalysisType.HEDONIC_INDEX, tables).message
 
 
+def test_areas_that_nobody_names_cannot_be_summarized(tmp_path: Path) -> None:
+    found = failure(tmp_path, AnalysisType.NEIGHBORHOOD_SUMMARY, town(neighborhood=[""] * 240))
+    assert found.reason is FailureReason.INSUFFICIENT_DATA
+    assert "names its neighborhood. Load that column, or group by zip_code." in found.message
+
+
 def test_a_property_that_is_not_there(tmp_path: Path) -> None:
     found = failure(tmp_path, AnalysisType.MARKET_VALUATION, town(), property_id="P9999", subject=None)
     assert found.reason is FailureReason.PROPERTY_NOT_FOUND

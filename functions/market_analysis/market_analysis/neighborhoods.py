@@ -3,6 +3,7 @@
 from market_analysis.analysis import Analysis, Row, plural
 from market_analysis.analysis_types import GroupBy, Period
 from market_analysis.areas import profiles
+from market_analysis.failures import no_data
 from market_analysis.market import Market, Scope, store_rows
 from market_analysis.outlines import Outlines, outlined
 from market_analysis.trends import overall
@@ -11,8 +12,17 @@ from market_analysis.trends import overall
 def neighborhood_summary(
     market: Market, scope: Scope, area_by: GroupBy, min_sales: int, outlines: Outlines | None
 ) -> Analysis:
-    """Stock, sales, ratios and trend by neighborhood, with polygons."""
+    """Stock, sales, ratios and trend by neighborhood, with polygons.
+
+    Raises
+    ------
+    JobFailure
+        `insufficient_data` when no property names its area.
+    """
     rows = profiles(market, scope, area_by, min_sales)
+    if not rows:
+        other = GroupBy.ZIP_CODE if area_by is GroupBy.NEIGHBORHOOD else GroupBy.NEIGHBORHOOD
+        raise no_data(f"No property and no sale looked at names its {area_by}. Load that column, or group by {other}.")
     trends = overall(market, Period.QUARTER, min_sales)
     layer, notes = outlined(market, rows, area_by, outlines)
     return Analysis(
