@@ -36,7 +36,7 @@ $(STAMP): requirements.lock
 	echo "==> environment in $(VENV), with $$("$$python" --version) ($$python)"; \
 	"$$python" -m venv --clear $(VENV)
 	@echo "==> installing $$(grep -cE '^[a-z0-9][a-z0-9._-]*==' requirements.lock) pinned packages (a minute or two the first time)"
-	@$(BIN)/python -m pip install --quiet --progress-bar on --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --progress-bar on --no-compile --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
