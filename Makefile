@@ -92,6 +92,7 @@ build: $(STAMP)  ## what `sam deploy` uploads, for ARCHITECTURE (arm64, x86_64);
 	@$(BIN)/sam validate --lint --template template.yaml --region us-west-2
 	@ARCHITECTURE=$(ARCHITECTURE) $(BIN)/sam build --cached --cache-dir .aws-sam/cache-$(ARCHITECTURE) \
 	    --parameter-overrides Architecture=$(ARCHITECTURE) 2>&1 | tail -n 3
+	@$(BIN)/python -m local.bytecode
 	@$(BIN)/python -m local.artifacts $(ARCHITECTURE)
 
 sam-local test-sam: ARCHITECTURE = $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)

@@ -41,7 +41,7 @@ OF_THE_RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "si
 """What Lambda's Python has besides the standard library."""
 NEEDED_LATER: Mapping[str, tuple[str, ...]] = {
     "TablesLayer": ("duckdb", "numpy"),
-    "AnalyticsLayer": ("lightgbm", "scipy.spatial", "scipy.stats"),
+    "AnalyticsLayer": ("lightgbm", "scipy.optimize", "scipy.spatial"),
     "DocumentsLayer": ("jinja2", "resvg_py", "typst", "xlsxwriter"),
     "GeoLayer": ("arro3.core", "arro3.io"),
     "FiltersLayer": ("cql2",),
