@@ -1,5 +1,6 @@
 """Extracts of a FlatGeobuf: GDAL reads from each what it reads from the same features of the whole."""
 
+import itertools
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ def test_ranges_give_every_feature_once_and_in_order(folder: Path, count: int, c
     target = folder / "part.fgb"
 
     found: list[Any] = []
-    for span in zip(ends[:-1], ends[1:], strict=True):
+    for span in itertools.pairwise(ends):
         assert made(path, span, None, target) == span[1] - span[0]
         found += rows(pyogrio.read_dataframe(target))
 
@@ -117,7 +118,7 @@ def test_outside_of_the_spans_no_feature_touches_the_box(
     spans = FlatGeobuf.open(path).spans(box, most)
 
     assert all(end > start for start, end in spans)
-    assert all(after[0] > before[1] for before, after in zip(spans, spans[1:], strict=False))
+    assert all(after[0] > before[1] for before, after in itertools.pairwise(spans))
     inside = np.zeros(count, bool)
     for start, end in spans:
         inside[start:end] = True

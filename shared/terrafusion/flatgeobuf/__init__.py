@@ -9,4 +9,14 @@ from terrafusion.flatgeobuf.geometry import Geometry, GeometryType
 from terrafusion.flatgeobuf.header import Column, ColumnType, Header
 from terrafusion.flatgeobuf.reader import Feature, FlatGeobuf
 
-__all__ = ["Column", "ColumnType", "Feature", "FlatGeobuf", "FlatGeobufError", "Geometry", "GeometryType", "Header", "extract"]
+__all__ = [
+    "Column",
+    "ColumnType",
+    "Feature",
+    "FlatGeobuf",
+    "FlatGeobufError",
+    "Geometry",
+    "GeometryType",
+    "Header",
+    "extract",
+]

@@ -90,7 +90,7 @@ class FlatGeobuf:
     @property
     def features_start(self) -> int:
         """Where the first feature begins."""
-        return self._features_start
+        return int(self._features_start)
 
     def spans(self, box: Box | None = None, most: int = 200_000) -> list[tuple[int, int]]:
         """Ranges of features, by number in the file, outside of which none touches a box; see `index.spans`."""

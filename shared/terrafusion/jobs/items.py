@@ -16,6 +16,7 @@ OPEN_PLUGIN = "open_plugin"
 COUNTY_PLUGIN = "county_plugin"
 CREATED_JOB = "created_job"
 AS_JSON = frozenset({"parameters", "samples"})
+NOT_AT_FIRST = frozenset({"parameters", "shares_done"})
 
 Item = dict[str, Any]
 
@@ -27,7 +28,7 @@ def job_key(job_id: str) -> Item:
 
 def to_item(job: Job) -> Item:
     """A new job's item, its parameters left out."""
-    item = {name: attribute(value) for name, value in job if value is not None and name != "parameters"}
+    item = {name: attribute(value) for name, value in job if value is not None and name not in NOT_AT_FIRST}
     return {
         **job_key(job.job_id),
         **item,
@@ -61,4 +62,6 @@ def attribute(value: Any) -> dict[str, Any]:
 def _plain(value: Mapping[str, Any]) -> Any:
     if "N" in value:
         return int(value["N"])
+    if "NS" in value:
+        return frozenset(int(number) for number in value["NS"])
     return value["S"] if "S" in value else frozenset(value["SS"])
