@@ -40,9 +40,18 @@ class _Exported:
 
 
 def write_geoparquet(
-    library: Library, heard: Messages, source: str, target: Path, target_crs: str, geometry_type: str
+    library: Library,
+    heard: Messages,
+    source: str,
+    target: Path,
+    target_crs: str,
+    geometry_type: str,
+    utc: bool | None = None,
 ) -> None:
-    """Turn a dataset that GDAL reads, already in its CRS, into GeoParquet: WKB, zstd, one group per 65,536 rows."""
+    """Turn a dataset that GDAL reads, already in its CRS, into GeoParquet: WKB, zstd, one group per 65,536 rows.
+
+    `utc` says whether its moments are marked as UTC; None looks at the first.
+    """
     from arro3.core import RecordBatchReader
     from arro3.io import write_parquet
 
@@ -50,7 +59,7 @@ def write_geoparquet(
         layer = library.GDALDatasetGetLayer(opened, 0)
         stream = _ArrowStream()
         options = ["INCLUDE_FID=NO", "MAX_FEATURES_IN_BATCH=16384"]
-        if _is_utc(library, layer):
+        if is_utc(library, layer) if utc is None else utc:
             options.append("TIMEZONE=UTC")
         if not library.OGR_L_GetArrowStream(layer, ctypes.byref(stream), strings(options)):
             heard.fail("GDAL gives no Arrow stream.")
@@ -77,7 +86,7 @@ def _plain_schema(schema: Any) -> Any:
     return schema.remove_metadata()
 
 
-def _is_utc(library: Library, layer: int) -> bool:
+def is_utc(library: Library, layer: int) -> bool:
     """Whether the layer's date-times are marked as UTC; FlatGeobuf marks each value, Arrow a whole column."""
     definition = library.OGR_L_GetLayerDefn(layer)
     columns = [

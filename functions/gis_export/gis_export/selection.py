@@ -31,12 +31,23 @@ class Predicate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """What depends on all that is selected, where a file is to hold but a part of it.
+
+    `as_text` are the columns of integers that the format would round, `utc` says whether moments are marked as UTC.
+    """
+
+    as_text: tuple[str, ...]
+    utc: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LayerSource:
     """A layer of a county: a FlatGeobuf, as a local path or `/vsis3/bucket/key`.
 
     `types` names the columns that are to be of another type than the file says: `Date`, `Time`, `String`. `where` is a
     condition of OGR's SQL, as `gis_export.where` writes it; `join` brings further columns;
-    with `previous` only what changed since is wanted.
+    with `previous` only what changed since is wanted; `settled` is known where the file is a part of the layer.
     """
 
     name: str
@@ -45,6 +56,7 @@ class LayerSource:
     where: str | None = None
     join: Join | None = None
     previous: Previous | None = None
+    settled: Settled | None = None
 
 
 def selection(library: Library, source: LayerSource, area: Area | None) -> str:

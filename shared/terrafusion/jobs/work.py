@@ -226,7 +226,7 @@ class Worker:
 
     def _finish(self, job: Job, outcome: Outcome) -> Job:
         """Keep the result under a key of this attempt's own, and only then let the job point to it."""
-        folder = f"results/{job.plugin}/{job.county_id}/{job.job_id}/{_key_part(job.attempt)}"
+        folder = f"results/{job.plugin}/{job.county_id}/{job.job_id}/{key_part(job.attempt)}"
         document: dict[str, Any] = {"result": dict(outcome.document), "files": []}
         for file in outcome.files:
             key = f"{folder}/{file.name}"
@@ -260,7 +260,7 @@ def lease(deadline: Deadline) -> datetime:
     return now() + timedelta(milliseconds=deadline.get_remaining_time_in_millis()) + LEASE_MARGIN
 
 
-def _key_part(attempt: str | None) -> str:
+def key_part(attempt: str | None) -> str:
     """An attempt's token as a part of a key: its characters are dates' and '#'."""
     return (attempt or "0").replace("#", "-").replace(":", "").replace("+", "_")
 
