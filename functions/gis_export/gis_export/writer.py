@@ -123,9 +123,12 @@ class Writer:
                 found.append(self._found(layer, written_to, number))
         if is_parquet:
             with self._library.listening() as heard:
-                dated = selection(self._library, LayerSource(sources[0].name, str(written_to), sources[0].types), None)
+                (source,) = sources
+                joined = dict.fromkeys(source.join.dates if source.join else (), "Date")
+                made = LayerSource(source.name, str(written_to), {**source.types, **joined})
+                dated = selection(self._library, made, None)
                 kind = found[0].geometry_type
-                utc = sources[0].settled.utc if sources[0].settled else None
+                utc = source.settled.utc if source.settled else None
                 write_geoparquet(self._library, heard, dated, path, self._order.crs, kind, utc)
             written_to.unlink()
         return tuple(found)
