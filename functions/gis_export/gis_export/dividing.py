@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from gis_export.area import box_in_layer_crs
 from gis_export.capacity import part_size
-from gis_export.division import check_parts, is_divisible, takes_parts
+from gis_export.division import check_parts, takes_parts
 from gis_export.formats import FORMATS, ExportFormat
 from gis_export.gdal import dataset, load
 from gis_export.geoparquet import is_utc
@@ -13,7 +13,7 @@ from gis_export.plan import ExportPlan
 from gis_export.selection import LayerSource, Settled, big_integers, selection
 from gis_export.sources import CountyFiles, layer_source
 from gis_export.task import ExportTask
-from terrafusion.counties import CountySnapshot
+from terrafusion.counties import CountySnapshot, FieldType, LayerManifest
 from terrafusion.errors import FailureReason, Impossible, JobFailure
 from terrafusion.flatgeobuf import FlatGeobuf, FlatGeobufError
 
@@ -29,13 +29,14 @@ def division(files: CountyFiles, task: ExportTask) -> Division | None:
         When there would be too many, or a layer cannot be read in parts.
     """
     plan, snapshot, settings = task.plan, task.snapshot, task.configuration.gis_export
-    if not is_divisible(plan, snapshot):
-        return None
+    if not takes_parts(plan, snapshot, settings, {name: snapshot.layers[name].count for name in plan.layers}):
+        return None  # whatever the area leaves of them
     spans = {name: spans_of(files, plan, snapshot, name) for name in plan.layers}
     totals = {name: sum(end - first for first, end in spans[name]) for name in spans}
     if not takes_parts(plan, snapshot, settings, totals):
         return None
-    settled = {source.name: _settled(plan, source) for source in files.sources(plan, snapshot)}
+    sources = files.sources(plan, snapshot)
+    settled = {source.name: _settled(plan, snapshot.layers[source.name], source) for source in sources}
     sizes = {name: part_size(plan, snapshot, settings, name, settled[name].as_text) for name in spans}
     try:
         check_parts(totals, sizes)
@@ -76,13 +77,17 @@ def unreadable(name: str, error: FlatGeobufError) -> JobFailure:
     return JobFailure(FailureReason.ENGINE_ERROR, f"Layer '{name}' cannot be read in parts: {error}. Load it again.")
 
 
-def _settled(plan: ExportPlan, source: LayerSource) -> Settled:
-    """What a worker would find in the whole selection; at most one look through it."""
+def _settled(plan: ExportPlan, layer: LayerManifest, source: LayerSource) -> Settled:
+    """What a worker would find in the whole selection, looked at only for what can be found."""
+    wanted = None if plan.attributes is None else plan.attributes[source.name]
+    types = {field.type for field in layer.fields if wanted is None or field.name in wanted}
+    may_round = FieldType.INTEGER64 in types and not FORMATS[plan.export_format].holds_64_bits
+    may_be_utc = FieldType.DATETIME in types and plan.export_format is ExportFormat.GEOPARQUET
+    if not (may_round or may_be_utc):
+        return Settled((), utc=False)
     library = load()
     what = selection(library, replace(source, types={}), plan.area)
-    wanted = None if plan.attributes is None else plan.attributes[source.name]
-    texts = () if FORMATS[plan.export_format].holds_64_bits else tuple(big_integers(library, what, wanted))
-    if plan.export_format is not ExportFormat.GEOPARQUET:
-        return Settled(texts, utc=False)
+    texts = tuple(big_integers(library, what, wanted)) if may_round else ()
     with library.listening() as heard, dataset(library, what, heard) as layers:
-        return Settled(texts, is_utc(library, library.GDALDatasetGetLayer(layers, 0)))
+        utc = may_be_utc and is_utc(library, library.GDALDatasetGetLayer(layers, 0), wanted)
+    return Settled(texts, utc)

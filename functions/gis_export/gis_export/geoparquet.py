@@ -2,6 +2,7 @@
 
 import ctypes
 import json
+from collections.abc import Collection
 from ctypes import c_char_p, c_double, c_float, c_int, c_void_p, py_object
 from pathlib import Path
 from typing import Any
@@ -86,13 +87,18 @@ def _plain_schema(schema: Any) -> Any:
     return schema.remove_metadata()
 
 
-def is_utc(library: Library, layer: int) -> bool:
-    """Whether the layer's date-times are marked as UTC; FlatGeobuf marks each value, Arrow a whole column."""
+def is_utc(library: Library, layer: int, wanted: Collection[str] | None = None) -> bool:
+    """Whether the layer's date-times, of the columns wanted, are marked as UTC.
+
+    FlatGeobuf marks each value, Arrow a whole column.
+    """
     definition = library.OGR_L_GetLayerDefn(layer)
+    fields = [library.OGR_FD_GetFieldDefn(definition, i) for i in range(library.OGR_FD_GetFieldCount(definition))]
     columns = [
         index
-        for index in range(library.OGR_FD_GetFieldCount(definition))
-        if library.OGR_Fld_GetType(library.OGR_FD_GetFieldDefn(definition, index)) == DATE_TIME
+        for index, field in enumerate(fields)
+        if library.OGR_Fld_GetType(field) == DATE_TIME
+        and (wanted is None or library.OGR_Fld_GetNameRef(field).decode() in wanted)
     ]
     flags: set[int] = set()
     library.OGR_L_ResetReading(layer)
