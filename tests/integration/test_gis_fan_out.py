@@ -242,6 +242,9 @@ def test_every_selection_has_the_same_rows_in_parts(
     assert "situs_address_full" not in found[0]
     if case == "joined and redacted":
         assert "current_assessed_value_total" in found[0] or "current_as" in found[0]
+        if export_format is ExportFormat.GEOPARQUET:
+            types = {str(pyarrow.parquet.read_schema(path).field("last_sale_date").type) for path in (*single, *parts)}
+            assert types == {"date32[day]"}
     documents = many["result"]["manifest"]["parts"]
     assert sum(part["record_count"] for part in documents) == len(found)
     assert [part["file"] for part in documents if part["file"]] == [path.name for path in parts] or case == "bundle"
@@ -269,6 +272,7 @@ def test_parts_of_parquet_and_flatgeobuf_open_as_one_data_set(exporter: Exporter
         if export_format is ExportFormat.FLATGEOBUF:
             frames = [geopandas.read_file(path) for path in sorted(folder.glob("*.fgb"))]
             assert sorted(n for frame in frames for n in frame["number"]) == list(range(400))
+            assert [str(name) for name, _ in pyogrio.list_layers(folder)] == ["nasty"] * 4
             continue
         data_set = pyarrow.dataset.dataset(folder, format="parquet")
         assert data_set.count_rows() == 400
