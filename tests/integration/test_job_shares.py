@@ -10,7 +10,7 @@ import pytest
 from local.aws.endpoint import AwsEndpoint
 from terrafusion.errors import FailureReason, JobFailure
 from terrafusion.jobs.model import Job, JobStatus, now
-from terrafusion.jobs.shares import END_PERCENT, Share, WorkFolder, work_on_share
+from terrafusion.jobs.shares import END_PERCENT, Share, WorkFolder, tell, work_on_share
 from terrafusion.jobs.work import Attempt, KeptFile, Outcome, Progress, result_of
 from terrafusion.storage import Storage
 from tests.integration.job_world import ALIVE, World
@@ -64,7 +64,20 @@ def test_progress_counts_what_is_done_in_whatever_order_and_however_often(world:
     assert seen == sorted(seen)
     last = world.store.get(job.job_id)
     assert (last.progress, last.message) == (END_PERCENT, "7 of 7 parts are done")
-    assert last.shares_done == set(range(7))
+    assert last.shares == dict.fromkeys(range(7), 100)
+
+
+def test_shares_under_way_count_as_far_as_they_are_and_one_that_begins_again_takes_nothing_away(
+    world: World, job: Job
+) -> None:
+    seen = []
+    for number, percent in ((0, 40), (1, 80), (0, 99), (1, 0), (1, 60), (0, 100), (1, 100)):
+        tell(world.store, job.job_id, share(number, 2), percent)
+        seen.append(world.store.get(job.job_id).progress)
+
+    assert seen == sorted(seen)
+    assert seen[:3] == [5 + 85 * 40 // 200, 5 + 85 * 120 // 200, 5 + 85 * 179 // 200]
+    assert seen[-1] == END_PERCENT
 
 
 def test_a_slower_report_of_less_is_left_out(world: World, job: Job) -> None:

@@ -15,8 +15,10 @@ from terrafusion.jobs.model import Job, timestamp
 OPEN_PLUGIN = "open_plugin"
 COUNTY_PLUGIN = "county_plugin"
 CREATED_JOB = "created_job"
+SHARE = "share_"
+"""Begins the names of a job's shares, each of which is an attribute, so that they are written side by side."""
 AS_JSON = frozenset({"parameters", "samples"})
-NOT_AT_FIRST = frozenset({"parameters", "shares_done"})
+NOT_AT_FIRST = frozenset({"parameters", "shares"})
 
 Item = dict[str, Any]
 
@@ -43,6 +45,7 @@ def from_item(item: Mapping[str, Any], parameters: Mapping[str, Any]) -> Job:
     values = {name: _plain(item[name]) for name in Job.model_fields if name in item and name not in AS_JSON}
     values["samples"] = json.loads(item["samples"]["S"]) if "samples" in item else {}
     values.setdefault("uncounted", frozenset())
+    values["shares"] = {int(name.removeprefix(SHARE)): _plain(item[name]) for name in item if name.startswith(SHARE)}
     return Job.model_validate({**values, "parameters": parameters})
 
 
@@ -62,6 +65,4 @@ def attribute(value: Any) -> dict[str, Any]:
 def _plain(value: Mapping[str, Any]) -> Any:
     if "N" in value:
         return int(value["N"])
-    if "NS" in value:
-        return frozenset(int(number) for number in value["NS"])
     return value["S"] if "S" in value else frozenset(value["SS"])

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from terrafusion.errors import JobSuperseded
 from terrafusion.jobs.model import Job
+from terrafusion.jobs.store import JobStore
 from terrafusion.jobs.work import Deadline, Part, Progress, T, Worker
 from terrafusion.logs import about
 from terrafusion.storage import Storage
@@ -44,17 +45,19 @@ class Share:
     begins: int = 5
 
 
-class _Watch(Progress):
-    """The progress of one of many: it learns that it should stop, and leaves the telling to those that are done."""
+class _ShareProgress(Progress):
+    """The progress of one of many."""
 
-    def _report(self, _percent: int, _message: str) -> None:
-        self._store.owned(self._job.job_id, self._job.attempt or "")
+    def __init__(self, store: JobStore, job: Job, deadline: Deadline, share: Share) -> None:
+        super().__init__(store, job, deadline)
+        self._share = share
+
+    def _report(self, percent: int, _message: str) -> None:
+        tell(self._store, self._job.job_id, self._share, percent)
 
 
 def work_on_share(worker: Worker, job_id: str, share: Share, deadline: Deadline, part: Part[T]) -> T | None:
     """Do a share of a job; the job ends where that fails for a reason.
-
-    The job's progress is the number of shares that are done, whichever they are, so that it only grows.
 
     Returns
     -------
@@ -63,16 +66,24 @@ def work_on_share(worker: Worker, job_id: str, share: Share, deadline: Deadline,
     try:
         job = worker.store.owned(job_id, share.token)
         with about(job.log_keys):
-            done = worker.work_on(job, part, _Watch(worker.store, job, deadline))
+            done = worker.work_on(job, part, _ShareProgress(worker.store, job, deadline, share))
             if done is not None:
-                _tell(worker, job_id, share)
+                tell(worker.store, job_id, share, 100)
             return done
     except JobSuperseded:
         log.info("job %s is over; nobody waits for share %s", job_id, share.number)
         return None
 
 
-def _tell(worker: Worker, job_id: str, share: Share) -> None:
-    finished = len(worker.store.note_share(job_id, share.token, share.number).shares_done)
-    percent = share.begins + (END_PERCENT - share.begins) * finished // share.count
-    worker.store.report_forward(job_id, share.token, percent, f"{finished:,} of {share.count:,} parts are done")
+def tell(store: JobStore, job_id: str, share: Share, percent: int) -> None:
+    """Note how far a share is; the job is as far as all shares together, and never less far than it was.
+
+    Raises
+    ------
+    JobSuperseded
+    """
+    job = store.note_share(job_id, share.token, share.number, percent)
+    whole = share.begins + (END_PERCENT - share.begins) * sum(job.shares.values()) // (100 * share.count)
+    if whole > job.progress:
+        finished = sum(each == 100 for each in job.shares.values())
+        store.report_forward(job_id, share.token, whole, f"{finished:,} of {share.count:,} parts are done")

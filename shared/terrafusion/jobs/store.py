@@ -12,7 +12,16 @@ from botocore.exceptions import ClientError
 
 from terrafusion.errors import FailureReason, JobSuperseded, NotFound
 from terrafusion.jobs import transitions
-from terrafusion.jobs.items import COUNTY_PLUGIN, CREATED_JOB, OPEN_PLUGIN, attribute, from_item, job_key, to_item
+from terrafusion.jobs.items import (
+    COUNTY_PLUGIN,
+    CREATED_JOB,
+    OPEN_PLUGIN,
+    SHARE,
+    attribute,
+    from_item,
+    job_key,
+    to_item,
+)
 from terrafusion.jobs.model import Job, JobEvent, JobStatus, now, timestamp
 from terrafusion.jobs.transitions import Transition
 from terrafusion.jobs.updates import update_of
@@ -116,9 +125,9 @@ class JobStore:
             raise JobSuperseded(f"Job {job_id} is not attempt {attempt}'s.")
         return job
 
-    def note_share(self, job_id: str, attempt: str, share: int) -> Job:
-        """Note that a share of the work is done, by its number, once or again; see `report` for errors."""
-        return self._apply(job_id, transitions.REPORT, {}, attempt=attempt, share=share)
+    def note_share(self, job_id: str, attempt: str, share: int, percent: int) -> Job:
+        """Note how far a share of the work is, by its number; see `report` for errors."""
+        return self._apply(job_id, transitions.REPORT, {f"{SHARE}{share:05}": percent}, attempt=attempt)
 
     def report_forward(self, job_id: str, attempt: str, progress: int, message: str) -> None:
         """Note how far an attempt has come, unless it has been noted that it was further; see `report` for errors."""

@@ -28,13 +28,11 @@ def update_of(
     *,
     attempt: str | None = None,
     version: int | None = None,
-    share: int | None = None,
     forward: bool = False,
 ) -> dict[str, Any]:
     """The write that makes a transition, on the condition that it is legal.
 
-    It also adds one to the job's version, and notes an end as not yet counted, and a `share` as done. With `forward`
-    the progress must grow.
+    It also adds one to the job's version, and notes an end as not yet counted. With `forward` the progress must grow.
     """
     moment = now()
     changes = {**changes, "status": transition.target, "updated_at": moment, "write_id": uuid.uuid4().hex}
@@ -44,9 +42,6 @@ def update_of(
         changes["completed_at"] = moment
         added += ", #uncounted :ended"
         values[":ended"] = {"SS": [JobEvent.ENDED]}
-    if share is not None:
-        added += ", #shares_done :share"
-        values[":share"] = {"NS": [str(share)]}
     assignments = [f"#{name} = :{name}" for name in changes]
     if transition.target is JobStatus.RUNNING:
         assignments.append("#started_at = if_not_exists(#started_at, :updated_at)")
