@@ -14,6 +14,8 @@ import pyarrow.dataset
 import pyarrow.parquet
 import pyogrio
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cli.publishing import publish_file
 from gis_export import gdal
@@ -22,12 +24,13 @@ from gis_export.formats import FORMATS, ExportFormat
 from gis_export.job import ExportWork
 from gis_export.models import ExportRequest
 from gis_export.part_job import JoinWork, PartWork
-from gis_export.parts import Division
+from gis_export.parts import Division, divide
 from gis_export.sources import CountyFiles
 from local.aws.endpoint import AwsEndpoint
 from local.sample import write
 from terrafusion.counties import Catalogue, CountyConfiguration, GisExportConfiguration
 from terrafusion.errors import FailureReason
+from terrafusion.flatgeobuf import FlatGeobuf, extract
 from terrafusion.jobs.model import Job, JobStatus, now
 from terrafusion.jobs.shares import Share, WorkFolder, work_on_share
 from terrafusion.jobs.work import Attempt, result_of
@@ -463,3 +466,37 @@ def test_a_shapefile_that_would_pass_its_limit_is_split_when_parts_are_asked_for
     assert len(parts) > 2
     assert max(tables) < 200_000
     assert document["result"]["result_record_count"] == 1_900
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    corner=st.tuples(st.floats(-0.2, 1), st.floats(-0.2, 1)),
+    sides=st.tuples(st.floats(0.001, 1), st.floats(0.001, 1)),
+    each=st.integers(1, 400),
+    most=st.sampled_from([1, 10, 200_000]),
+)
+def test_the_parts_of_any_area_hold_all_that_is_near_it_once(
+    squares: Path, corner: tuple[float, float], sides: tuple[float, float], each: int, most: int
+) -> None:
+    """Also where the index is read but in part, so that whole nodes stand for what is in them."""
+    frame = pyogrio.read_dataframe(squares)
+    west, south, east, north = frame.total_bounds
+    left, bottom = west + corner[0] * (east - west), south + corner[1] * (north - south)
+    box = (left, bottom, left + sides[0] * (east - west), bottom + sides[1] * (north - south))
+    file, size, made = FlatGeobuf.open(squares), squares.stat().st_size, squares.with_name("part.fgb")
+
+    parts = divide("squares", file.spans(box, most), each)
+    held: list[int] = []
+    for part in parts:
+        count = extract(file, size, (part.first, part.end), box, made)
+        held += list(pyogrio.read_dataframe(made)["number"]) if count else []
+        assert count <= each
+
+    assert sorted(held) == sorted(frame.cx[box[0] : box[2], box[1] : box[3]]["number"])
+
+
+@pytest.fixture(scope="module")
+def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("squares") / "squares.fgb"
+    pyogrio.write_dataframe(nasty()[["number", "geometry"]], path, driver="FlatGeobuf", SPATIAL_INDEX="YES")
+    return path
