@@ -2,6 +2,7 @@
 
 import ctypes
 import json
+from collections.abc import Collection
 from ctypes import c_char_p, c_double, c_float, c_int, c_void_p, py_object
 from pathlib import Path
 from typing import Any
@@ -40,9 +41,18 @@ class _Exported:
 
 
 def write_geoparquet(
-    library: Library, heard: Messages, source: str, target: Path, target_crs: str, geometry_type: str
+    library: Library,
+    heard: Messages,
+    source: str,
+    target: Path,
+    target_crs: str,
+    geometry_type: str,
+    utc: bool | None = None,
 ) -> None:
-    """Turn a dataset that GDAL reads, already in its CRS, into GeoParquet: WKB, zstd, one group per 65,536 rows."""
+    """Turn a dataset that GDAL reads, already in its CRS, into GeoParquet: WKB, zstd, one group per 65,536 rows.
+
+    `utc` says whether its moments are marked as UTC; None looks at the first.
+    """
     from arro3.core import RecordBatchReader
     from arro3.io import write_parquet
 
@@ -50,7 +60,7 @@ def write_geoparquet(
         layer = library.GDALDatasetGetLayer(opened, 0)
         stream = _ArrowStream()
         options = ["INCLUDE_FID=NO", "MAX_FEATURES_IN_BATCH=16384"]
-        if _is_utc(library, layer):
+        if is_utc(library, layer) if utc is None else utc:
             options.append("TIMEZONE=UTC")
         if not library.OGR_L_GetArrowStream(layer, ctypes.byref(stream), strings(options)):
             heard.fail("GDAL gives no Arrow stream.")
@@ -77,13 +87,18 @@ def _plain_schema(schema: Any) -> Any:
     return schema.remove_metadata()
 
 
-def _is_utc(library: Library, layer: int) -> bool:
-    """Whether the layer's date-times are marked as UTC; FlatGeobuf marks each value, Arrow a whole column."""
+def is_utc(library: Library, layer: int, wanted: Collection[str] | None = None) -> bool:
+    """Whether the layer's date-times, of the columns wanted, are marked as UTC.
+
+    FlatGeobuf marks each value, Arrow a whole column.
+    """
     definition = library.OGR_L_GetLayerDefn(layer)
+    fields = [library.OGR_FD_GetFieldDefn(definition, i) for i in range(library.OGR_FD_GetFieldCount(definition))]
     columns = [
         index
-        for index in range(library.OGR_FD_GetFieldCount(definition))
-        if library.OGR_Fld_GetType(library.OGR_FD_GetFieldDefn(definition, index)) == DATE_TIME
+        for index, field in enumerate(fields)
+        if library.OGR_Fld_GetType(field) == DATE_TIME
+        and (wanted is None or library.OGR_Fld_GetNameRef(field).decode() in wanted)
     ]
     flags: set[int] = set()
     library.OGR_L_ResetReading(layer)

@@ -5,7 +5,7 @@ also knows its count, so that GDAL reports progress: under a mere filter it woul
 of it, which GDAL hands on to the file together with the area, so that its index serves.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from xml.sax.saxutils import escape, quoteattr
@@ -31,12 +31,23 @@ class Predicate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """What depends on all that is selected, where a file is to hold but a part of it.
+
+    `as_text` are the columns of integers that the format would round, `utc` says whether moments are marked as UTC.
+    """
+
+    as_text: tuple[str, ...]
+    utc: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LayerSource:
     """A layer of a county: a FlatGeobuf, as a local path or `/vsis3/bucket/key`.
 
     `types` names the columns that are to be of another type than the file says: `Date`, `Time`, `String`. `where` is a
     condition of OGR's SQL, as `gis_export.where` writes it; `join` brings further columns;
-    with `previous` only what changed since is wanted.
+    with `previous` only what changed since is wanted; `settled` is known where the file is a part of the layer.
     """
 
     name: str
@@ -45,6 +56,7 @@ class LayerSource:
     where: str | None = None
     join: Join | None = None
     previous: Previous | None = None
+    settled: Settled | None = None
 
 
 def selection(library: Library, source: LayerSource, area: Area | None) -> str:
@@ -86,12 +98,17 @@ def big_integers(library: Library, what: str, columns: Collection[str] | None) -
         definition = library.OGR_L_GetLayerDefn(layer)
         fields = [library.OGR_FD_GetFieldDefn(definition, i) for i in range(library.OGR_FD_GetFieldCount(definition))]
         integers = [library.OGR_Fld_GetNameRef(f).decode() for f in fields if library.OGR_Fld_GetType(f) == INTEGER_64]
-        return [n for n in integers if (columns is None or n in columns) and _has_big(library, layer, n)]
+        names = [name for name in integers if columns is None or name in columns]
+        if not names or not _has_big(library, layer, names):
+            return []
+        return [name for name in names if len(names) == 1 or _has_big(library, layer, [name])]
 
 
-def _has_big(library: Library, layer: int, name: str) -> bool:
-    column = '"' + name.replace('"', '""') + '"'
-    library.OGR_L_SetAttributeFilter(layer, f"{column} > {EXACT} OR {column} < -{EXACT}".encode())
+def _has_big(library: Library, layer: int, names: Sequence[str]) -> bool:
+    """Whether any of the columns has such an integer: one look through the layer at most."""
+    columns = ['"' + name.replace('"', '""') + '"' for name in names]
+    condition = " OR ".join(f"{column} > {EXACT} OR {column} < -{EXACT}" for column in columns)
+    library.OGR_L_SetAttributeFilter(layer, condition.encode())
     library.OGR_L_ResetReading(layer)
     feature = library.OGR_L_GetNextFeature(layer)
     if feature:

@@ -14,7 +14,7 @@ from gis_export.gdal import EngineError, Library, dataset
 from gis_export.geoparquet import write_geoparquet
 from gis_export.limits import Column, check_format
 from gis_export.losses import Loss, layer_losses, schema_losses, value_losses
-from gis_export.order import LayerError, LayerResult, Order, blaming, failure
+from gis_export.order import EMPTY, LayerError, LayerResult, Order, blaming, failure
 from gis_export.selection import LayerSource, Predicate, big_integers, selection, type_name
 from gis_export.stages import Stages
 from gis_export.target import Target, Watch
@@ -123,9 +123,13 @@ class Writer:
                 found.append(self._found(layer, written_to, number))
         if is_parquet:
             with self._library.listening() as heard:
-                dated = selection(self._library, LayerSource(sources[0].name, str(written_to), sources[0].types), None)
+                (source,) = sources
+                joined = dict.fromkeys(source.join.dates if source.join else (), "Date")
+                made = LayerSource(source.name, str(written_to), {**source.types, **joined})
+                dated = selection(self._library, made, None)
                 kind = found[0].geometry_type
-                write_geoparquet(self._library, heard, dated, path, self._order.crs, kind)
+                utc = source.settled.utc if source.settled else None
+                write_geoparquet(self._library, heard, dated, path, self._order.crs, kind, utc)
             written_to.unlink()
         return tuple(found)
 
@@ -137,7 +141,8 @@ class Writer:
         what = selection(library, source, area)
         big: list[str] = []
         if not self._spec.holds_64_bits:
-            big = big_integers(library, what, None if attributes is None else attributes[source.name])
+            wanted = None if attributes is None else attributes[source.name]
+            big = list(source.settled.as_text) if source.settled else big_integers(library, what, wanted)
             if big:
                 as_text = replace(source, types={**source.types, **dict.fromkeys(big, "String")})
                 what = selection(library, as_text, area)
@@ -254,7 +259,7 @@ class Writer:
         told = [loss.message for loss in losses]
         told += [text for text in result.warnings if not GDAL_ON_LOSSES.search(text)]
         if result.record_count == 0:
-            told.append("no feature was selected; the layer is empty")
+            told.append(EMPTY)
         crosswalk = {old: new for old, new in zip(columns, after, strict=True) if old != new}
         return replace(result, warnings=tuple(told), field_crosswalk=crosswalk, losses=tuple(losses), extent=extent)
 
