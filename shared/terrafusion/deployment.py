@@ -1,5 +1,7 @@
 """The resources of one deployment, made when first needed from a function's settings."""
 
+import os
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +12,7 @@ from terrafusion.counties import Catalogue
 from terrafusion.jobs.access import JobAccess
 from terrafusion.jobs.closing import Closer
 from terrafusion.jobs.counting import JobCounter
-from terrafusion.jobs.dispatch import Dispatcher
+from terrafusion.jobs.dispatch import Dispatcher, QueueDispatcher, WorkflowDispatcher
 from terrafusion.jobs.idempotency import IdempotencyKeys
 from terrafusion.jobs.service import JobService
 from terrafusion.jobs.store import JobStore, dynamodb_client
@@ -33,6 +35,11 @@ class Deployment:
         self.metrics = EmfSink(
             service, namespace=settings.metrics_namespace, county_dimension=settings.county_dimension
         )
+
+    @classmethod
+    def here(cls, service: str) -> "Deployment":
+        """That of this process' environment."""
+        return cls(PlatformSettings.read(os.environ), service)
 
     @cached_property
     def data(self) -> Storage:
@@ -60,14 +67,17 @@ class Deployment:
         return AuditLog(self._dynamodb, self.settings.audit_table, self.settings.audit_days)
 
     @cached_property
-    def workflows(self) -> Any:
-        """A Step Functions client."""
-        return boto3.client("stepfunctions", region_name=self.settings.aws_region)
+    def workflow(self) -> WorkflowDispatcher:
+        """What hands a plugin's jobs to its workflow."""
+        client = boto3.client("stepfunctions", region_name=self.settings.aws_region)
+        return WorkflowDispatcher(client, self._setting("workflow_arn"))
 
     @cached_property
-    def queues(self) -> Any:
-        """An SQS client."""
-        return boto3.client("sqs", region_name=self.settings.aws_region)
+    def queue(self) -> QueueDispatcher:
+        """What hands a plugin's jobs to its queue."""
+        client = boto3.client("sqs", region_name=self.settings.aws_region)
+        patience = timedelta(seconds=self.settings.redelivery_seconds)
+        return QueueDispatcher(client, self._setting("queue_url"), patience)
 
     def access(self, plugin: Plugin) -> JobAccess:
         """A plugin's jobs, as far as a caller may reach them."""
@@ -95,6 +105,12 @@ class Deployment:
     def sweep(self, plugin: Plugin, dispatcher: Dispatcher) -> Sweep:
         """What looks after a plugin's silent jobs."""
         return Sweep(self.jobs, dispatcher, self._counter(plugin))
+
+    def _setting(self, name: str) -> str:
+        value = str(getattr(self.settings, name))
+        if not value:
+            raise RuntimeError(f"The function's environment is not usable: {name.upper()} is missing")
+        return value
 
     def _counter(self, plugin: Plugin) -> JobCounter:
         return JobCounter(plugin, self.jobs, self.metrics)

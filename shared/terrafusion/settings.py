@@ -33,7 +33,7 @@ class Settings(BaseModel):
 
 
 class PlatformSettings(Settings):
-    """What every function that touches jobs needs."""
+    """What every function that touches jobs needs; the last three are of those that hand jobs over."""
 
     stage: str
     jobs_table: str
@@ -47,6 +47,9 @@ class PlatformSettings(Settings):
     audit_days: int = 2555
     county_dimension: bool = False
     metrics_namespace: str = NAMESPACE
+    workflow_arn: str = ""
+    queue_url: str = ""
+    redelivery_seconds: int = 0
 
 
 class MetricSettings(Settings):

@@ -1,6 +1,5 @@
 """The audit's route and Lambda entry; its role is the only one that may read the records."""
 
-import os
 from functools import cache
 from typing import Annotated
 
@@ -13,7 +12,6 @@ from terrafusion.deployment import Deployment
 from terrafusion.http import Caller, Moment, Term, create_app
 from terrafusion.jobs.access import counties_of
 from terrafusion.logs import configure
-from terrafusion.settings import PlatformSettings
 
 SERVICE = "audit"
 PERMISSION = "read_audit"
@@ -22,7 +20,7 @@ PERMISSION = "read_audit"
 @cache
 def deployment() -> Deployment:
     """The resources of this deployment."""
-    return Deployment(PlatformSettings.read(os.environ), SERVICE)
+    return Deployment.here(SERVICE)
 
 
 app = create_app("Audit", SERVICE)

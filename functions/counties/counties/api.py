@@ -1,6 +1,5 @@
 """Counties, health and the API's own description: routes and Lambda entry."""
 
-import os
 from functools import cache
 from pathlib import Path
 
@@ -16,7 +15,6 @@ from terrafusion.deployment import Deployment
 from terrafusion.errors import NotFound
 from terrafusion.http import Caller, create_app
 from terrafusion.logs import configure
-from terrafusion.settings import PlatformSettings
 
 SERVICE = "counties"
 OPENAPI = Path(__file__).with_name("openapi.json")
@@ -26,7 +24,7 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 @cache
 def deployment() -> Deployment:
     """The resources of this deployment."""
-    return Deployment(PlatformSettings.read(os.environ), SERVICE)
+    return Deployment.here(SERVICE)
 
 
 @cache

@@ -1,6 +1,5 @@
 """The export plugin's routes and its Lambda entry."""
 
-import os
 from dataclasses import asdict
 from functools import cache
 from typing import Any
@@ -11,39 +10,23 @@ from mangum import Mangum
 
 from gis_export import gdal
 from gis_export.acceptance import accept, available_formats, understand
+from gis_export.deployed import deployment
 from gis_export.estimate import estimated, parts_of, refusal, seconds_of
 from gis_export.formats import FORMATS
 from gis_export.models import Defaults, Estimate, ExportRequest, FormatInfo, Formats, LayerEstimate
 from gis_export.plugin import PLUGIN
 from terrafusion.auth import Principal
 from terrafusion.counties import CountyConfiguration, CountySnapshot
-from terrafusion.deployment import Deployment
 from terrafusion.errors import FieldError, Impossible, NotFound
 from terrafusion.http import Caller, JobRoutes, KeyHeader, StatusDocument, create_app
-from terrafusion.jobs.dispatch import WorkflowDispatcher
 from terrafusion.jobs.service import Accepted, JobService
 from terrafusion.logs import configure
-from terrafusion.settings import PlatformSettings
-
-
-class ApiSettings(PlatformSettings):
-    """The environment of this function."""
-
-    workflow_arn: str
-
-
-@cache
-def deployment() -> Deployment:
-    """The resources of this deployment."""
-    return Deployment(ApiSettings.read(os.environ), PLUGIN.slug)
 
 
 @cache
 def service() -> JobService:
     """The plugin's jobs."""
-    here = deployment()
-    dispatcher = WorkflowDispatcher(here.workflows, ApiSettings.read(os.environ).workflow_arn)
-    return here.service(PLUGIN, dispatcher)
+    return deployment().service(PLUGIN, deployment().workflow)
 
 
 app = create_app(PLUGIN.title, PLUGIN.slug)

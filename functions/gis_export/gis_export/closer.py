@@ -1,21 +1,12 @@
 """Ends what a dead worker left. Imports nothing of the worker's: what broke that one must not break this one."""
 
-import os
-from functools import cache
 from typing import Any
 
+from gis_export.deployed import deployment
 from gis_export.plugin import PLUGIN
-from terrafusion.deployment import Deployment
 from terrafusion.logs import configure
-from terrafusion.settings import PlatformSettings
 
 logger = configure(PLUGIN.slug)
-
-
-@cache
-def deployment() -> Deployment:
-    """The resources of this deployment."""
-    return Deployment(PlatformSettings.read(os.environ), PLUGIN.slug)
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -1,27 +1,18 @@
 """Tells a client that its export has ended, where it asked for that: the workflow's last step."""
 
 import logging
-import os
 import time
-from functools import cache
 from typing import Any
 
 from gis_export.callbacks import RefusedAddress, post
+from gis_export.deployed import deployment
 from gis_export.plugin import PLUGIN
-from terrafusion.deployment import Deployment
 from terrafusion.jobs.model import Job, timestamp
 from terrafusion.logs import configure
-from terrafusion.settings import PlatformSettings
 from terrafusion.storage import ObjectMissing
 
 log = logging.getLogger(__name__)
 logger = configure(PLUGIN.slug)
-
-
-@cache
-def deployment() -> Deployment:
-    """The resources of this deployment."""
-    return Deployment(PlatformSettings.read(os.environ), PLUGIN.slug)
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -4,31 +4,23 @@ A step is an event `{"step", "job_id", …}`. The first, `export`, makes the who
 then `part` makes each of them, and `join` one result of all.
 """
 
-import os
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
 from gis_export import gdal
+from gis_export.deployed import deployment
 from gis_export.job import ExportWork
 from gis_export.part_job import JoinWork, PartWork
 from gis_export.parts import Division
 from gis_export.plugin import PLUGIN
 from gis_export.sources import CountyFiles
-from terrafusion.deployment import Deployment
 from terrafusion.jobs.model import JobStatus
 from terrafusion.jobs.shares import Share, work_on_share
 from terrafusion.jobs.work import Attempt, key_part
 from terrafusion.logs import configure
-from terrafusion.settings import PlatformSettings
 
 logger = configure(PLUGIN.slug)
-
-
-@cache
-def deployment() -> Deployment:
-    """The resources of this deployment."""
-    return Deployment(PlatformSettings.read(os.environ), PLUGIN.slug)
 
 
 @cache

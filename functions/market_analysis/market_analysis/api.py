@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import Response
 from mangum import Mangum
 
-from market_analysis.deployed import deployment, dispatcher
+from market_analysis.deployed import deployment
 from market_analysis.models import AnalysisRequest
 from market_analysis.plan import plan
 from market_analysis.plugin import PLUGIN
@@ -19,7 +19,7 @@ from terrafusion.logs import configure
 @cache
 def service() -> JobService:
     """The plugin's jobs."""
-    return deployment().service(PLUGIN, dispatcher())
+    return deployment().service(PLUGIN, deployment().queue)
 
 
 app = create_app(PLUGIN.title, PLUGIN.slug)

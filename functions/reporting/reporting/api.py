@@ -1,42 +1,25 @@
 """The report plugin's routes and its Lambda entry."""
 
-import os
 from functools import cache
 from typing import Any
 
 from fastapi import Response
 from mangum import Mangum
 
+from reporting.deployed import deployment
 from reporting.models import ReportRequest
 from reporting.plan import plan
 from reporting.plugin import PLUGIN
 from terrafusion.counties import CountyConfiguration, CountySnapshot
-from terrafusion.deployment import Deployment
 from terrafusion.http import Caller, JobRoutes, KeyHeader, StatusDocument, create_app
-from terrafusion.jobs.dispatch import WorkflowDispatcher
 from terrafusion.jobs.service import Accepted, JobService
 from terrafusion.logs import configure
-from terrafusion.settings import PlatformSettings
-
-
-class ApiSettings(PlatformSettings):
-    """The environment of this function."""
-
-    workflow_arn: str
-
-
-@cache
-def deployment() -> Deployment:
-    """The resources of this deployment."""
-    return Deployment(ApiSettings.read(os.environ), PLUGIN.slug)
 
 
 @cache
 def service() -> JobService:
     """The plugin's jobs."""
-    here = deployment()
-    dispatcher = WorkflowDispatcher(here.workflows, ApiSettings.read(os.environ).workflow_arn)
-    return here.service(PLUGIN, dispatcher)
+    return deployment().service(PLUGIN, deployment().workflow)
 
 
 app = create_app(PLUGIN.title, PLUGIN.slug)

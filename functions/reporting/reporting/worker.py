@@ -1,23 +1,14 @@
 """The report plugin's Step Functions entry."""
 
-import os
-from functools import cache
 from typing import Any
 
+from reporting.deployed import deployment
 from reporting.job import report_job
 from reporting.plugin import PLUGIN
-from terrafusion.deployment import Deployment
 from terrafusion.jobs.work import Attempt
 from terrafusion.logs import configure
-from terrafusion.settings import PlatformSettings
 
 logger = configure(PLUGIN.slug)
-
-
-@cache
-def deployment() -> Deployment:
-    """The resources of this deployment."""
-    return Deployment(PlatformSettings.read(os.environ), PLUGIN.slug)
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -1,6 +1,5 @@
 """The resources of this deployment, for every entry of the plugin's."""
 
-import os
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -8,17 +7,8 @@ from functools import cache
 from terrafusion.deployment import Deployment
 from terrafusion.jobs.dispatch import Dispatcher, Handover, QueueDispatcher, WorkflowDispatcher
 from terrafusion.jobs.model import Job, now
-from terrafusion.settings import PlatformSettings
 from valuation.plan import ValuationPlan
 from valuation.plugin import PLUGIN
-
-
-class ValuationSettings(PlatformSettings):
-    """The environment; the last three are of the functions that hand jobs over."""
-
-    queue_url: str = ""
-    redelivery_seconds: int = 0
-    workflow_arn: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +45,10 @@ class ByMode:
 @cache
 def deployment() -> Deployment:
     """The resources of this deployment."""
-    return Deployment(ValuationSettings.read(os.environ), PLUGIN.slug)
+    return Deployment.here(PLUGIN.slug)
 
 
 @cache
 def dispatcher() -> ByMode:
     """How the plugin's jobs reach their workers."""
-    settings, here = ValuationSettings.read(os.environ), deployment()
-    patience = timedelta(seconds=settings.redelivery_seconds)
-    return ByMode(
-        QueueDispatcher(here.queues, settings.queue_url, patience),
-        WorkflowDispatcher(here.workflows, settings.workflow_arn),
-    )
+    return ByMode(deployment().queue, deployment().workflow)

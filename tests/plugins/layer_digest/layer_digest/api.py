@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import Response
 from mangum import Mangum
 
-from layer_digest.deployed import deployment, dispatcher
+from layer_digest.deployed import deployment
 from layer_digest.models import DigestRequest
 from layer_digest.plugin import PLUGIN
 from terrafusion.counties import CountyConfiguration, CountySnapshot
@@ -19,7 +19,7 @@ from terrafusion.logs import configure
 @cache
 def service() -> JobService:
     """The plugin's jobs."""
-    return deployment().service(PLUGIN, dispatcher())
+    return deployment().service(PLUGIN, deployment().queue)
 
 
 app = create_app(PLUGIN.title, PLUGIN.slug)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from layer_digest.deployed import deployment, dispatcher
+from layer_digest.deployed import deployment
 from layer_digest.plugin import PLUGIN
 from terrafusion.logs import configure
 
@@ -12,4 +12,4 @@ logger = configure(PLUGIN.slug)
 @logger.inject_lambda_context(clear_state=True)
 def handler(_event: dict[str, Any], _context: Any) -> dict[str, int]:
     """Look after silent jobs; gives what was done."""
-    return deployment().sweep(PLUGIN, dispatcher()).run()
+    return deployment().sweep(PLUGIN, deployment().queue).run()
