@@ -183,8 +183,9 @@ def test_top_shows_every_plugin_live_until_it_is_interrupted(
 
     once = terrafusion("top", "--once", *options).stdout
     ours, theirs = pty.openpty()
+    heeding = ("env", "--default-signal=INT")  # a suite in the background ignores it, and hands that on
     live = subprocess.Popen(
-        [*COMMAND, "top", "--every", "0.2", *options],
+        [*heeding, *COMMAND, "top", "--every", "0.2", *options],
         stdout=theirs,
         env={**os.environ, "COLUMNS": "150", "LINES": "40"},
     )
