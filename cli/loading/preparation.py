@@ -25,7 +25,7 @@ from cli.loading.tally import Tally
 from terrafusion.counties import LayerKind, LayerManifest, Quality, Source
 from terrafusion.counties.catalogue import LAYER_NAME
 
-LOADER = "1"  # of the snapshot's format: a new one makes new versions of the same sources
+LOADER = "2"  # of the snapshot's format: a new one makes new versions of the same sources
 READING = 0.6  # share of the first pass in the progress
 GDAL_NOTES = 5
 UNREADABLE = (pyogrio.errors.DataSourceError, pyogrio.errors.FeatureError, pa.ArrowException, OSError)

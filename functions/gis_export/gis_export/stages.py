@@ -76,7 +76,7 @@ class Stages:
         """What changed since an older state, each feature with its change; and how many there are of each."""
         path = self._next(source.name)
         counts = ChangedLayer(self._library, self._watch, source, previous, area).write(path, start)
-        return replace(source, path=str(path), where=None, previous=None), counts
+        return replace(source, path=str(path), where=None, previous=None, spared={}), counts  # old rows have old values
 
     def joined(self, source: LayerSource, join: Join, area: Area | None, start: float, share: float) -> LayerSource:
         """The layer with the columns of a table; where the table has no such key, they are null."""
