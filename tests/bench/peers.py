@@ -42,7 +42,7 @@ ZIP = """
 import sys
 from pathlib import Path
 from gis_export.archive import zip_files
-zip_files(Path(sys.argv[1]), [Path(sys.argv[2])])
+zip_files(Path(sys.argv[1]), [Path(sys.argv[2])], lambda: None)
 """
 
 GEOPANDAS = """

@@ -139,7 +139,7 @@ class _Task:
                 "layers": layer_documents(result.layers, self.told),
                 "manifest": document,
             },
-            file=ResultFile(result.path, result.file_name, result.media_type, "result_file_location"),
+            file=ResultFile(result.path, result.file_name, result.media_type, "result_file_location", result.sha256),
             attachments=(ResultFile(path, MANIFEST, "application/json"),),
             samples={FILE_SIZE_KB: result.size_bytes / 1024, RECORD_COUNT: records},
         )

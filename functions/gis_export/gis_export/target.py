@@ -34,8 +34,17 @@ class Watch:
         ------
         Cancelled
         """
-        if self.stopped or not self._progress(fraction):
-            self.stopped = True
+        self.stopped = self.stopped or not self._progress(fraction)
+        self.check()
+
+    def check(self) -> None:
+        """Raise when the work is to stop.
+
+        Raises
+        ------
+        Cancelled
+        """
+        if self.stopped:
             raise Cancelled("The export was stopped.")
 
     def callback(self, start: float, share: float, layer: str = "", count: int = 0) -> Any:
@@ -93,8 +102,7 @@ class Target:
         try:
             self._translate(path, source, arguments, heard, self._watch.callback(start, share, layer, count))
         except EngineError:
-            if self._watch.stopped:
-                raise Cancelled("The export was stopped.") from None
+            self._watch.check()
             raise
 
     def _translate(self, path: Path, source: int, arguments: Sequence[str], heard: Messages, tick: Any) -> None:

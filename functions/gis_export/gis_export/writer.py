@@ -124,7 +124,11 @@ class Writer:
                 dated = selection(self._library, LayerSource(sources[0].name, str(written_to), sources[0].types), None)
                 kind = found[0].geometry_type
                 at_end = partial(self._watch.at, start + share)
-                write_geoparquet(self._library, heard, dated, path, self._order.crs, kind, at_end)
+                try:
+                    write_geoparquet(self._library, heard, dated, path, self._order.crs, kind, at_end)
+                except Exception:
+                    self._watch.check()  # arro3 wraps what stopped it
+                    raise
             written_to.unlink()
         return tuple(found)
 
