@@ -46,7 +46,7 @@ class _Ended(BaseSubscriber):
     def __init__(self) -> None:
         self.event = threading.Event()
 
-    def on_done(self, future: Any, **_: Any) -> None:
+    def on_done(self, future: Any, **_: Any) -> None:  # noqa: ARG002  as its base has it
         self.event.set()
 
 

@@ -329,7 +329,7 @@ def test_the_worker_imports_none_of_the_heavy_packages(source: LayerSource, tmp_
         "from gis_export.selection import LayerSource; from gis_export.formats import ExportFormat; "
         f"source, folder = LayerSource('grid', {source.path!r}), Path({str(tmp_path)!r}); "
         f"export([source], folder, 'o', ExportFormat('{export_format}')); "
-        "print(sorted({'numpy', 'pandas', 'pyogrio', 'shapely', 'pyarrow', 'duckdb', 'fastapi'} & set(sys.modules)))"
+        f"print(sorted({heavy!r} & set(sys.modules)))"
     )
     path = os.pathsep.join(sys.path)
 

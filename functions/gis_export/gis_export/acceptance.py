@@ -6,11 +6,12 @@ from typing import Any
 
 from gis_export import crs
 from gis_export.area import Area, AreaError, Box, check_against, parse
-from gis_export.assessment import KEY, lacking
+from gis_export.assessment import lacking
 from gis_export.callbacks import Endpoint, RefusedAddress
 from gis_export.delta import change_column
 from gis_export.formats import FORMATS, ExportFormat
 from gis_export.gdal import TooLarge
+from gis_export.joins import KEY
 from gis_export.limits import Limits, check_format
 from gis_export.models import ExportParameters, ExportRequest
 from gis_export.plan import ExportPlan

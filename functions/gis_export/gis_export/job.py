@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from gis_export import gdal
-from gis_export.assessment import Join, value_table
+from gis_export.assessment import value_table
 from gis_export.bundle import MANIFEST, write_companions
 from gis_export.crs import shift_warning
 from gis_export.engine import Cancelled, DataFile, ExportResult, export
+from gis_export.joins import Join
 from gis_export.limits import Limits
 from gis_export.manifest import layer_documents, manifest
 from gis_export.order import LayerResult

@@ -12,10 +12,10 @@ from xml.sax.saxutils import escape, quoteattr
 
 from gis_export import layers
 from gis_export.area import Area, in_layer_crs
-from gis_export.assessment import Join
 from gis_export.delta import Previous
 from gis_export.formats import LossKind
 from gis_export.gdal import Library, dataset
+from gis_export.joins import Join
 
 INTEGER_64 = 12  # OFTInteger64
 EXACT = 2**53

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gis_export.area import Area, in_layer_crs
-from gis_export.assessment import KEY, TABLE, Join
 from gis_export.changes import ChangedLayer
 from gis_export.coverage import MAX_FEATURES, simplify
 from gis_export.delta import Previous
 from gis_export.features import REPORT_EVERY, created, features
 from gis_export.gdal import Library, TooLarge, dataset
+from gis_export.joins import KEY, TABLE, Join
 from gis_export.selection import LayerSource, Predicate, selection
 from gis_export.target import Watch, translated
 
