@@ -322,10 +322,17 @@ def test_the_same_export_is_the_same_zip(source: LayerSource, tmp_path: Path) ->
     assert first.sha256 == second.sha256
 
 
+HEAVY = {"numpy", "pandas", "pyogrio", "shapely", "pyarrow", "duckdb", "fastapi"}
+"""What no worker of exports imports; its engine does without AWS and without documents, too."""
+
+
 @pytest.mark.parametrize("export_format", ["GPKG", "Shapefile", "GeoParquet"])
-def test_the_worker_imports_none_of_the_heavy_packages(source: LayerSource, tmp_path: Path, export_format: str) -> None:
+@pytest.mark.parametrize(("entry", "heavy"), [("worker", HEAVY), ("engine", {*HEAVY, "boto3", "botocore", "pydantic"})])
+def test_heavy_packages_are_not_imported(
+    source: LayerSource, tmp_path: Path, export_format: str, entry: str, heavy: set[str]
+) -> None:
     script = (
-        "import sys; from pathlib import Path; import gis_export.worker; from gis_export.engine import export; "
+        f"import sys; from pathlib import Path; import gis_export.{entry}; from gis_export.engine import export; "
         "from gis_export.selection import LayerSource; from gis_export.formats import ExportFormat; "
         f"source, folder = LayerSource('grid', {source.path!r}), Path({str(tmp_path)!r}); "
         f"export([source], folder, 'o', ExportFormat('{export_format}')); "
