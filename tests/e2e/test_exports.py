@@ -32,7 +32,7 @@ def read(path: Path) -> geopandas.GeoDataFrame:
 def zip_member(path: Path) -> str:
     names = zipfile.ZipFile(path).namelist()
     gdb = {name.split("/", 1)[0] for name in names if ".gdb/" in name}
-    return gdb.pop() if gdb else next(name for name in names if name.endswith(".shp"))
+    return gdb.pop() if gdb else next(name for name in names if name.endswith((".shp", ".tab", ".gml")))
 
 
 def ogrinfo_count(path: Path, layer: str) -> int:
