@@ -80,7 +80,7 @@ def test_the_result_says_what_the_contract_lists(gis: Client) -> None:
     assert [layer["name"] for layer in result["layers"]] == ["parcels", "zoning"]
     assert set(result["layers"][0]) == {
         "name", "status", "error", "record_count", "geometry_type", "changes", "extent", "warnings", "field_crosswalk",
-        "losses",
+        "style", "losses",
     }  # fmt: skip
     assert result["result_record_count"] == sum(layer["record_count"] for layer in result["layers"])
 

@@ -14,6 +14,7 @@ from gis_export.limits import Limits
 from gis_export.order import LayerResult, Order
 from gis_export.selection import LayerSource, Predicate
 from gis_export.stages import Shape
+from gis_export.styles import styled
 from gis_export.target import Cancelled, Progress, Watch
 from gis_export.writer import Writer
 
@@ -111,6 +112,10 @@ def export(
             library.configure({"CPL_VSIL_CURL_CHUNK_SIZE": str(AREA_READ_BYTES) if area else None})
             writer = Writer(library, work, stages, stem, order, watch)
             layers = writer.write(sources)
+        spec = FORMATS[export_format]
+        packed = spec.always_zipped or bundle or len(list(work.iterdir())) > 1
+        styles = {source.name: source.style for source in sources if source.style}
+        layers = styled(work, export_format, spec, layers, styles, packed=packed)
         result = _packed(work, stages, stem, export_format, layers, companions, bundle, watch)
         order.limits.check_bytes(result.size_bytes)
         return replace(result, path=result.path.replace(directory / result.file_name))

@@ -38,7 +38,7 @@ class LayerSource:
     `types` names the columns that are to be of another type than the file says: `Date`, `Time`, `String`. `where` is a
     condition of OGR's SQL, as `gis_export.where` writes it; `join` brings further columns;
     with `previous` only what changed since is wanted. `spared` says by column which losses of the format that is to be
-    written none of its values can meet, whatever of them is selected.
+    written none of its values can meet, whatever of them is selected. `style` is QGIS's, as the text of a QML file.
     """
 
     name: str
@@ -48,6 +48,7 @@ class LayerSource:
     join: Join | None = None
     previous: Previous | None = None
     spared: Mapping[str, Collection[LossKind]] = field(default_factory=dict)
+    style: str | None = None
 
 
 def selection(library: Library, source: LayerSource, area: Area | None) -> str:

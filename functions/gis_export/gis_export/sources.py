@@ -13,6 +13,7 @@ from terrafusion.storage import Storage
 
 OGR_TYPES = {FieldType.DATE: "Date", FieldType.TIME: "Time"}
 """Types that FlatGeobuf cannot say, by OGR's names."""
+STYLE = "style.qml"
 
 
 def layer_source(
@@ -27,7 +28,12 @@ def layer_source(
     previous = _previous(catalogue, data, plan, layer, snapshot.county_id) if plan.since else None
     spared = spared_losses(layer.fields, FORMATS[plan.export_format])
     path = f"/vsis3/{data.bucket}/{key}"
-    return LayerSource(name, path, types, condition, previous=previous, spared=spared)
+    style = _style(catalogue, data, snapshot.county_id, layer)
+    return LayerSource(name, path, types, condition, previous=previous, spared=spared, style=style)
+
+
+def _style(catalogue: Catalogue, data: Storage, county: str, layer: LayerManifest) -> str | None:
+    return data.read(catalogue.file_key(county, layer, STYLE)).decode() if layer.file(STYLE) else None
 
 
 def spared_losses(fields: Sequence[Field], spec: FormatSpec) -> dict[str, frozenset[LossKind]]:

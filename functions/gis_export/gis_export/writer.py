@@ -266,7 +266,8 @@ class Writer:
         if result.record_count == 0:
             told.append("no feature was selected; the layer is empty")
         crosswalk = {old: new for old, new in zip(columns, after, strict=True) if old != new}
-        return replace(result, warnings=tuple(told), field_crosswalk=crosswalk, losses=tuple(losses), extent=box)
+        found = replace(result, warnings=tuple(told), losses=tuple(losses), extent=box)
+        return replace(found, field_crosswalk=crosswalk, columns=tuple(after))
 
     def _always(self, columns: Mapping[str, str]) -> list[Loss]:
         losses = layer_losses(self._spec, columns)
