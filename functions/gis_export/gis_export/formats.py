@@ -40,24 +40,13 @@ class ExportFormat(StrEnum):
         return found
 
 
-OLD_NAMES: Mapping[str, ExportFormat] = MappingProxyType(
-    {
-        "geopackage": ExportFormat.GPKG,
-        "shp": ExportFormat.SHAPEFILE,
-        "esri shapefile": ExportFormat.SHAPEFILE,
-        "json": ExportFormat.GEOJSON,
-        "geojsonl": ExportFormat.GEOJSONSEQ,
-        "ndjson": ExportFormat.GEOJSONSEQ,
-        "fgb": ExportFormat.FLATGEOBUF,
-        "gdb": ExportFormat.FILEGDB,
-        "openfilegdb": ExportFormat.FILEGDB,
-        "parquet": ExportFormat.GEOPARQUET,
-        "excel": ExportFormat.XLSX,
-        "mapinfo file": ExportFormat.MAPINFO,
-        "tab": ExportFormat.MAPINFO,
-        "sqlite": ExportFormat.SPATIALITE,
-    }
-)
+OLD_NAMES: Mapping[str, ExportFormat] = MappingProxyType({
+    "geopackage": ExportFormat.GPKG, "shp": ExportFormat.SHAPEFILE, "esri shapefile": ExportFormat.SHAPEFILE,
+    "json": ExportFormat.GEOJSON, "geojsonl": ExportFormat.GEOJSONSEQ, "ndjson": ExportFormat.GEOJSONSEQ,
+    "fgb": ExportFormat.FLATGEOBUF, "gdb": ExportFormat.FILEGDB, "openfilegdb": ExportFormat.FILEGDB,
+    "parquet": ExportFormat.GEOPARQUET, "excel": ExportFormat.XLSX, "mapinfo file": ExportFormat.MAPINFO,
+    "tab": ExportFormat.MAPINFO, "sqlite": ExportFormat.SPATIALITE,
+})  # fmt: skip
 
 
 class Nulls(StrEnum):

@@ -229,8 +229,7 @@ class Writer:
         if self._order.attributes is not None and self._spec.holds_attributes:
             arguments += ["-select", ",".join(layers.quoted(field) for field in kept)]
         if not more:
-            for option in self._spec.dataset_options:
-                arguments += ["-dsco", option]
+            arguments += [word for option in self._spec.dataset_options for word in ("-dsco", option)]
         for option in (*self._spec.layer_options, *self._more_options(kept)):
             arguments += ["-lco", option]
         return arguments
