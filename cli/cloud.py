@@ -9,11 +9,10 @@ from typing import Annotated
 import typer
 
 from cli.connection import state_directory
-from cli.failures import CommandFailure
 from cli.options import StateOption
 from cli.output import console, errors
 from cli.publishing import SAMPLE_COUNTY, catalogue_at, publish_sample
-from local.cloud import TEMPLATE, Cloud, CloudFailure
+from local.cloud import TEMPLATE, Cloud
 from local.issuer import Issuer
 from local.sam import SamContainers, host_architecture
 from terrafusion.auth import Role
@@ -32,12 +31,9 @@ def up(
 ) -> None:
     """Run the local cloud in the foreground, until Ctrl-C."""
     directory = state_directory(state)
-    try:
-        engine = SamContainers(port, host_architecture(), os.environ.get("SAM_BASE_IMAGE")) if sam else None
-        cloud = Cloud(template, directory, port=0 if sam else port, quiet=quiet, engine=engine)
-        cloud.start()
-    except CloudFailure as failure:
-        raise CommandFailure(str(failure)) from failure
+    engine = SamContainers(port, host_architecture(), os.environ.get("SAM_BASE_IMAGE")) if sam else None
+    cloud = Cloud(template, directory, port=0 if sam else port, quiet=quiet, engine=engine)
+    cloud.start()
     try:
         if with_sample:
             _ensure_sample(directory)

@@ -12,11 +12,10 @@ import typer
 from cli.client import Api
 from cli.cloud import SAMPLE_PARCELS
 from cli.exports import PLUGIN, title_of
-from cli.failures import CommandFailure
 from cli.output import console, errors, file_size, print_table
 from cli.publishing import SAMPLE_COUNTY, SAMPLE_MAP_LAYERS, catalogue_at, publish_sample
 from cli.running import run_to_end
-from local.cloud import TEMPLATE, Cloud, CloudFailure
+from local.cloud import TEMPLATE, Cloud
 from local.issuer import Issuer
 from terrafusion.auth import Role
 
@@ -40,10 +39,7 @@ def demo(
     with tempfile.TemporaryDirectory(prefix="terrafusion-demo-") as folder:
         state = Path(folder) / "state"
         cloud = Cloud(TEMPLATE, state, port=0, quiet=True)
-        try:
-            cloud.start()
-        except CloudFailure as failure:
-            raise CommandFailure(str(failure)) from failure
+        cloud.start()
         try:
             errors.print(f"==> local cloud at {cloud.url}")
             errors.print(f"==> sample county, about {parcels:,} parcels")

@@ -9,9 +9,10 @@ import typer
 
 from cli.connection import connect, state_directory
 from cli.failures import UsageFailure
+from cli.fetching import fetch, layers_of_parts
 from cli.options import ApiOption, CountyArgument, JsonOption, StateOption, TokenOption
 from cli.output import console, file_size, print_json
-from cli.running import run_to_end, target_path
+from cli.running import run_to_end
 
 PLUGIN = "gis-export"
 
@@ -35,6 +36,9 @@ def export(
     values: Annotated[bool, typer.Option("--values", help="Join assessed values onto layers that lack them.")] = False,
     since: Annotated[str | None, typer.Option("--since", help="A version or job: only what changed since.")] = None,
     bundle: Annotated[bool, typer.Option("--bundle", help="A zip with manifest, README and area.")] = False,
+    per_part: Annotated[
+        int | None, typer.Option("--features-per-part", help="Numbered files of at most so many features.")
+    ] = None,
     all_or_nothing: Annotated[bool, typer.Option("--all-or-nothing", help="No layer without the others.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File or folder to write to.")] = None,
     api: ApiOption = None,
@@ -56,6 +60,7 @@ def export(
         "include_assessment_data": values or None,
         "since": since,
         "bundle": bundle or None,
+        "features_per_part": per_part,
         "all_or_nothing": all_or_nothing or None,
     }
     request = build_request(county, export_format, layers, read_area(aoi, bbox), parameters)
@@ -63,17 +68,19 @@ def export(
         console.print(foretold(connection.post(f"/api/v1/{PLUGIN}/estimate", request)), style="dim", soft_wrap=True)
     results = run_to_end(connection, PLUGIN, request, title_of(request), quiet=as_json)
     result = results["result"]
-    target = target_path(output, result["files"][0]["name"])
-    size = connection.download(result["download_url"], target, result["sha256"])
+    target, size = fetch(connection, result, output)
     if as_json:
         print_json({**results, "downloaded_to": str(target)})
         return
-    console.print(f"[bold]{target}[/bold]  {file_size(size)}, {result['result_record_count']:,} features")
+    parts = layers_of_parts(result)
+    made = f"{len(parts)} parts and their manifest, {file_size(size)}" if parts else file_size(size)
+    console.print(f"[bold]{target}[/bold]  {made}, {result['result_record_count']:,} features", soft_wrap=True)
     for layer in result["layers"]:
         console.print(f"  {layer['name']}: {layer['record_count']:,} {layer['geometry_type']}")
         for warning in layer["warnings"]:
             console.print(f"    [yellow]{warning}[/yellow]")
-    console.print(f"  sha256 {result['sha256']}", soft_wrap=True)
+    if not parts:
+        console.print(f"  sha256 {result['sha256']}", soft_wrap=True)
 
 
 def build_request(
@@ -101,9 +108,9 @@ def title_of(request: Mapping[str, Any]) -> str:
 def foretold(estimate: Mapping[str, Any]) -> str:
     """An estimate in words."""
     about = "" if all(layer["exact"] for layer in estimate["layers"]) else "at most about "
-    text = (
-        f"{about}{estimate['features']:,} features, some {file_size(estimate['bytes'])} in {estimate['seconds']:.0f} s"
-    )
+    parts = f", in {estimate['parts']:,} parts" if estimate["parts"] > 1 else ""
+    size, seconds = file_size(estimate["bytes"]), estimate["seconds"]
+    text = f"{about}{estimate['features']:,} features, some {size} in {seconds:.0f} s{parts}"
     return f"{text}; a limit will refuse it: {estimate['refusal']}" if estimate["refusal"] else text
 
 

@@ -8,6 +8,7 @@ import typer
 from cli.connection import connect, state_directory
 from cli.exports import PLUGIN
 from cli.failures import CommandFailure
+from cli.fetching import fetch
 from cli.options import ApiOption, JobArgument, JsonOption, PluginOption, StateOption, TokenOption
 from cli.output import colored, console, file_size, print_json, print_table
 from cli.running import target_path
@@ -86,7 +87,7 @@ def download(
     token: TokenOption = None,
     state: StateOption = None,
 ) -> None:
-    """Download a job's file."""
+    """Download a job's file, or all parts of an export."""
     connection = connect(api, token, state_directory(state))
     document = connection.get(f"/api/v1/{plugin}/results/{job}")
     files = (document["result"] or {}).get("files", [])
@@ -95,9 +96,12 @@ def download(
     names = [file["name"] for file in files]
     if name is not None and name not in names:
         raise CommandFailure(f"Job {job} has no file '{name}'. It has {', '.join(names)}.")
-    file = files[names.index(name) if name else 0]
-    target = target_path(output, file["name"])
-    size = connection.download(file["download_url"], target, file["sha256"])
+    if name is None:
+        target, size = fetch(connection, document["result"], output)
+    else:
+        file = files[names.index(name)]
+        target = target_path(output, file["name"])
+        size = connection.download(file["download_url"], target, file["sha256"])
     console.print(f"[bold]{target}[/bold]  {file_size(size)}")
 
 

@@ -13,6 +13,7 @@ from cli.logs import logs
 from cli.output import errors
 from cli.top import top
 from cli.values import value
+from local.failures import CloudFailure
 
 app = typer.Typer(
     help="Jobs of county assessor's offices, on this machine or against a deployed API.",
@@ -51,6 +52,6 @@ def main() -> None:
     """Run the command line; exit status 0 done, 1 it failed, 2 bad usage."""
     try:
         app()
-    except CommandFailure as failure:
+    except (CommandFailure, CloudFailure) as failure:
         errors.print(f"[red]terrafusion:[/red] {failure}", soft_wrap=True, highlight=False)
-        sys.exit(failure.status)
+        sys.exit(failure.status if isinstance(failure, CommandFailure) else CommandFailure.status)

@@ -11,11 +11,10 @@ from typing import Annotated, cast
 
 import typer
 
-from cli.failures import CommandFailure, UsageFailure
+from cli.failures import UsageFailure
 from cli.output import errors
 from local.cloud import TEMPLATE
 from local.exporter import Exporter
-from local.failures import CloudFailure
 from local.following import Follower, lines_of
 from local.plugins import metrics_of
 from local.prometheus import Adapter
@@ -55,10 +54,7 @@ def serve(
     if follow and source == STDIN:
         raise UsageFailure("Standard input is followed anyway; --follow takes a file.")
     with closing(Adapter(known_metrics(template), state)) as adapter:
-        try:
-            exporter = Exporter(adapter, host, port)
-        except CloudFailure as failure:
-            raise CommandFailure(str(failure)) from failure
+        exporter = Exporter(adapter, host, port)
         exporter.start()
         errors.print(f"[bold]{exporter.url}[/bold]  (Ctrl-C to stop)")
         try:

@@ -35,6 +35,7 @@ TASK_MEMBERS: Mapping[str, Any] = {
     "attempt": "2026-01-02T03:04:05.678Z#0",
     "error": {"Error": "Runtime.ExitError", "Cause": '{"errorType": "Runtime.ExitError"}'},
     "chunk": 0,
+    "part": 0,
     "count": 1,
     "token": "2026-01-02T03:04:05.678Z#000000",
 }

@@ -8,13 +8,14 @@ import boto3
 from terrafusion.audit import AuditLog
 from terrafusion.counties import Catalogue
 from terrafusion.jobs.access import JobAccess
+from terrafusion.jobs.closing import Closer
 from terrafusion.jobs.counting import JobCounter
 from terrafusion.jobs.dispatch import Dispatcher
 from terrafusion.jobs.idempotency import IdempotencyKeys
 from terrafusion.jobs.service import JobService
 from terrafusion.jobs.store import JobStore, dynamodb_client
 from terrafusion.jobs.sweep import Sweep
-from terrafusion.jobs.work import Closer, Worker
+from terrafusion.jobs.work import Worker
 from terrafusion.metrics import EmfSink
 from terrafusion.plugins import Plugin
 from terrafusion.settings import PlatformSettings

@@ -16,8 +16,8 @@ sys.path[:0] = [str(path) for path in sorted(ROOT.glob("functions/*"))]
 
 from cli.loading import prepare  # noqa: E402
 from gis_export.engine import export  # noqa: E402
-from gis_export.estimate import RATES  # noqa: E402
 from gis_export.formats import ExportFormat  # noqa: E402
+from gis_export.rates import RATES  # noqa: E402
 from gis_export.selection import LayerSource  # noqa: E402
 from local.sample import write  # noqa: E402
 

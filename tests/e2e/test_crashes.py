@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import geopandas
 import httpx
 import pytest
 
@@ -163,3 +164,79 @@ def test_a_second_cloud_on_the_same_folder_or_port_says_so(
     assert port in same_port.stderr
     assert "--port" in same_port.stderr
     assert connect(own_cloud).get("/counties").status_code == 200
+
+
+PARTS = {"parameters": {"features_per_part": 2_500}}
+
+
+def parted(client: Client, cloud: LocalCloud) -> tuple[dict[str, str], list[int]]:
+    """A job whose parts are being made, and the processes that may be at it, which are held there."""
+    job = client.submit("KML", ("parcels",), **PARTS)
+
+    def has_begun() -> bool:
+        document = client.get(f"/gis-export/status/{job['job_id']}").json()
+        assert document["status"] not in TERMINAL, document
+        return "parts are done" in document["message"]
+
+    wait_until(has_begun)
+    workers = cloud.workers(WORKER)
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
+    return job, workers
+
+
+def test_workers_killed_in_their_parts_are_followed_by_others(
+    own_cloud: LocalCloud, connect: Connect, tmp_path: Path
+) -> None:
+    client = connect(own_cloud)
+    job, workers = parted(client, own_cloud)
+    assert client.get(f"/gis-export/download/{job['job_id']}").status_code == 409
+
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+
+    result = client.result(job)
+    keys: list[str] = []
+    for file in result["files"][1:]:
+        path = tmp_path / file["name"]
+        path.write_bytes(httpx.get(file["download_url"]).content)
+        keys += list(geopandas.read_file(path)["property_id"])
+    assert len(result["files"]) == 9
+    assert len(keys) == len(set(keys)) == 20_000 == result["result_record_count"]
+
+
+def test_a_part_whose_worker_dies_every_time_fails_the_job(own_cloud: LocalCloud, connect: Connect) -> None:
+    client = connect(own_cloud)
+    job, _ = parted(client, own_cloud)
+
+    deadline = time.monotonic() + 60
+    while (last := client.get(f"/gis-export/status/{job['job_id']}").json())["status"] not in TERMINAL:
+        assert time.monotonic() < deadline
+        for pid in own_cloud.workers(WORKER):
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(0.05)
+
+    assert (last["status"], last["failure_reason"]) == ("FAILED", "worker_crashed")
+    assert client.get(f"/gis-export/results/{job['job_id']}").json()["result"] is None
+    assert client.get(f"/gis-export/download/{job['job_id']}").status_code == 409
+
+
+def test_cancelling_stops_the_parts_and_leaves_nothing_to_download(own_cloud: LocalCloud, connect: Connect) -> None:
+    client = connect(own_cloud)
+    job, workers = parted(client, own_cloud)
+
+    cancelled = client.post(f"/gis-export/cancel/{job['job_id']}").json()
+    for pid in workers:
+        os.kill(pid, signal.SIGCONT)
+
+    assert cancelled["status"] == "CANCELLED"
+    after = client.result(client.submit("GeoJSON", ("zoning",)))  # the workers are free again
+    assert after["result_record_count"] > 0
+    last = client.get(f"/gis-export/status/{job['job_id']}").json()
+    assert (last["status"], last["progress"]) == ("CANCELLED", cancelled["progress"])
+    assert client.get(f"/gis-export/results/{job['job_id']}").json()["result"] is None
+    assert client.get(f"/gis-export/download/{job['job_id']}").status_code == 409
+    bucket = own_cloud.run["buckets"]["ResultsBucket"]
+    prefix = f"results/gis-export/sample/{job['job_id']}/"
+    listed = own_cloud.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]
+    assert all("/work/" in entry["Key"] for entry in listed), "no result was written"

@@ -17,13 +17,14 @@ from terrafusion.auth import Principal
 from terrafusion.counties import Catalogue
 from terrafusion.jobs import Job, JobStore
 from terrafusion.jobs.access import JobAccess
+from terrafusion.jobs.closing import Closer
 from terrafusion.jobs.counting import JobCounter
 from terrafusion.jobs.dispatch import Handover
 from terrafusion.jobs.idempotency import IdempotencyKeys
 from terrafusion.jobs.messages import DeadLetters
 from terrafusion.jobs.service import JobService
 from terrafusion.jobs.sweep import Sweep
-from terrafusion.jobs.work import Closer, Outcome, Progress, Worker
+from terrafusion.jobs.work import Outcome, Progress, Worker
 from terrafusion.metrics import EmfSink, JobMetrics
 from terrafusion.plugins import Plugin
 from terrafusion.storage import Storage

@@ -1,6 +1,7 @@
 """The whole local cloud on a template of its own: what is new in a template works, survives, and ends."""
 
 import json
+import os
 import signal
 import socket
 import stat
@@ -17,6 +18,7 @@ import pytest
 from botocore.config import Config
 
 from local.cloud import Cloud, CloudFailure, PortInUse, data_bucket_offline
+from tests.e2e.support import terrafusion
 
 TEMPLATE = """
 Parameters:
@@ -340,3 +342,15 @@ def test_a_bucket_is_there_while_the_cloud_is_not(folder: Path) -> None:
     finally:
         process.end()
     assert body == b"bird"
+
+
+def test_loading_into_a_folder_that_a_starting_cloud_has_says_so(folder: Path) -> None:
+    file = folder / "sales.csv"
+    file.write_text("sale_id,sale_price\n1,250000\n")
+    with data_bucket_offline(folder / "state", folder / "template.yaml", "Files"):
+        command = ("load", "benton", "sales", str(file), "--key", "sale_id", "--state", str(folder / "state"))
+        done = terrafusion(*command, check=False)
+
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert f"process {os.getpid()}" in done.stderr

@@ -13,13 +13,13 @@ import pytest
 from cli.publishing import publish_file
 from terrafusion.counties import Catalogue
 from terrafusion.jobs.model import Job, JobStatus
+from terrafusion.jobs.shares import WorkFolder
 from terrafusion.storage import Storage
 from tests.unit.valuation_cases.counties import columns
 from valuation import batch_job
 from valuation.batch_job import joining, select, value_chunk
 from valuation.library import MODEL, TREES
 from valuation.office import Office
-from valuation.work_folder import WorkFolder
 
 COUNTY = "chunks"
 

@@ -11,9 +11,8 @@ from mangum import Mangum
 
 from gis_export import gdal
 from gis_export.acceptance import accept, available_formats, understand
-from gis_export.estimate import START_SECONDS, estimated, refusal
+from gis_export.estimate import estimated, parts_of, refusal, seconds_of
 from gis_export.formats import FORMATS
-from gis_export.limits import Limits
 from gis_export.models import Defaults, Estimate, ExportRequest, FormatInfo, Formats, LayerEstimate
 from gis_export.plugin import PLUGIN
 from terrafusion.auth import Principal
@@ -75,6 +74,7 @@ def estimate(request: ExportRequest, caller: Caller) -> Estimate:
     gdal.load().configure_s3(here.settings.aws_endpoint_url, here.settings.aws_region)
     layers = estimated(here.catalogue, here.data, plan, snapshot)
     settings = configuration.gis_export
+    parts = parts_of(plan, snapshot, settings, layers)
     return Estimate(
         county_id=request.county_id,
         dataset_version=snapshot.version,
@@ -82,8 +82,9 @@ def estimate(request: ExportRequest, caller: Caller) -> Estimate:
         layers=[LayerEstimate(**asdict(layer)) for layer in layers],
         features=sum(layer.features for layer in layers),
         bytes=sum(layer.bytes for layer in layers),
-        seconds=round(START_SECONDS + sum(layer.seconds for layer in layers), 1),
-        refusal=refusal(plan, layers, Limits(settings.max_features, settings.max_result_bytes)),
+        seconds=seconds_of(layers, parts),
+        parts=parts,
+        refusal=refusal(plan, snapshot, settings, layers),
     )
 
 
@@ -116,6 +117,7 @@ def defaults(county_id: str, caller: Caller) -> Defaults:
         max_features=configuration.gis_export.max_features,
         max_layers=configuration.gis_export.max_layers,
         max_result_bytes=configuration.gis_export.max_result_bytes,
+        max_features_per_worker=configuration.gis_export.max_features_per_worker,
         licence=configuration.gis_export.licence,
         attribution=configuration.gis_export.attribution,
         redacted_fields=sorted(configuration.gis_export.redacted(caller.roles)),

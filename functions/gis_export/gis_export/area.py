@@ -85,15 +85,30 @@ def in_layer_crs(library: Library, area: Area, layer: int) -> str:
 
     A straight edge there is a curve in the layer's CRS; edges are densified before they are transformed.
     """
+    with _transformed(library, area, layer) as handle:
+        text = c_void_p()
+        library.OGR_G_ExportToWkt(handle, byref(text))
+        return take_text(library, text)
+
+
+def box_in_layer_crs(library: Library, area: Area, layer: int) -> Box:
+    """The box around an area in a layer's CRS: west, south, east, north."""
+    with _transformed(library, area, layer) as handle:
+        envelope = (c_double * 4)()
+        library.OGR_G_GetEnvelope(handle, envelope)
+        west, east, south, north = envelope
+        return (west, south, east, north)
+
+
+@contextmanager
+def _transformed(library: Library, area: Area, layer: int) -> Iterator[int]:
     with _geometry(library, area.geojson) as handle, reference(library, WGS84) as wgs84:
         library.OGR_G_Segmentize(handle, DENSIFY_DEGREES)
         library.OGR_G_AssignSpatialReference(handle, wgs84)
         target = library.OGR_L_GetSpatialRef(layer)
         if target and library.OGR_G_TransformTo(handle, target):
             raise AreaError("untransformable", "The area cannot be transformed to the layer's CRS.")
-        text = c_void_p()
-        library.OGR_G_ExportToWkt(handle, byref(text))
-        return take_text(library, text)
+        yield handle
 
 
 Ring = list[tuple[float, float]]

@@ -4,26 +4,24 @@ Features are counted where that is cheap; else they are the share of the layer's
 filter, an upper bound. Bytes and seconds follow from rates measured per format (`make bench` refreshes them).
 """
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
 
-from gis_export.formats import ExportFormat
+from gis_export.capacity import columns_of
+from gis_export.division import check_size, expected_parts
 from gis_export.gdal import Library, TooLarge, dataset, load
 from gis_export.limits import Limits, check_format
 from gis_export.plan import ExportPlan
+from gis_export.rates import PASS_SECONDS_PER_MILLION, rates
 from gis_export.selection import LayerSource, selection
 from gis_export.sources import layer_source
-from terrafusion.counties import Catalogue, CountySnapshot, LayerManifest
+from terrafusion.counties import Catalogue, CountySnapshot, GisExportConfiguration, LayerManifest
+from terrafusion.errors import Impossible
 from terrafusion.storage import Storage
 
-RATES = Path(__file__).with_name("rates.json")
 START_SECONDS = 1.5
 """A worker's start, and the way of the file to S3."""
-PASS_SECONDS_PER_MILLION = 20.0
-"""A pass before the one that writes: within, clip, simplification, precision."""
+AT_ONCE = 8
+"""Parts that the workflow has made at once."""
 COUNTED_AT_MOST = 60_000
 """So many features are read for a count; more would keep the caller waiting."""
 
@@ -37,20 +35,6 @@ class LayerEstimate:
     exact: bool
     bytes: int
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """A format's measured rates."""
-
-    seconds_per_million: float
-    bytes_per_source_byte: float
-
-
-@cache
-def rates() -> Mapping[ExportFormat, Rate]:
-    """The table of rates."""
-    return {ExportFormat(name): Rate(**rate) for name, rate in json.loads(RATES.read_bytes()).items()}
 
 
 def estimate(library: Library, plan: ExportPlan, source: LayerSource, layer: LayerManifest) -> LayerEstimate:
@@ -84,15 +68,40 @@ def estimated(catalogue: Catalogue, data: Storage, plan: ExportPlan, snapshot: C
     ]
 
 
-def refusal(plan: ExportPlan, layers: list[LayerEstimate], limits: Limits) -> str | None:
+def parts_of(
+    plan: ExportPlan, snapshot: CountySnapshot, settings: GisExportConfiguration, layers: list[LayerEstimate]
+) -> int:
+    """How many files it will be: parts are ranges of what lies near the area, whatever a filter leaves of them."""
+    near = {
+        layer.name: layer.features
+        if layer.exact and layer.name not in plan.filters
+        else int(snapshot.layers[layer.name].count * _share(plan, snapshot.layers[layer.name]))
+        for layer in layers
+    }
+    return expected_parts(plan, snapshot, settings, near)
+
+
+def seconds_of(layers: list[LayerEstimate], parts: int) -> float:
+    """How long it will take, parts side by side."""
+    starts = START_SECONDS if parts == 1 else 3 * START_SECONDS
+    return round(starts + sum(layer.seconds for layer in layers) / min(parts, AT_ONCE), 1)
+
+
+def refusal(
+    plan: ExportPlan, snapshot: CountySnapshot, settings: GisExportConfiguration, layers: list[LayerEstimate]
+) -> str | None:
     """What a limit would say to the estimate, if it holds."""
+    limits = Limits(settings.max_features, settings.max_result_bytes)
     try:
         limits.check_features(sum(layer.features for layer in layers))
-        for layer in layers:
-            check_format(plan.export_format, layer.name, layer.features, [])
+        for layer in layers if plan.features_per_part is None else ():
+            check_format(plan.export_format, layer.name, layer.features, columns_of(plan, snapshot, layer.name))
         limits.check_bytes(sum(layer.bytes for layer in layers))
+        check_size(plan, snapshot, settings)
     except TooLarge as error:
         return str(error)
+    except Impossible as error:
+        return error.message
     return None
 
 

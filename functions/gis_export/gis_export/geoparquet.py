@@ -2,7 +2,7 @@
 
 import ctypes
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from ctypes import c_double, c_float, c_int
 from pathlib import Path
 from typing import Any
@@ -28,17 +28,19 @@ def write_geoparquet(
     target_crs: str,
     geometry_type: str,
     tick: Callable[[], None],
+    utc: bool | None = None,
 ) -> None:
     """Turn a dataset that GDAL reads, already in its CRS, into GeoParquet: WKB, zstd, one group per 65,536 rows.
 
-    `tick` is called now and then, and may raise to stop.
+    `tick` is called now and then, and may raise to stop. `utc` says whether its moments are marked as UTC; None looks
+    at the first.
     """
     from arro3.core import RecordBatchReader
     from arro3.io import write_parquet
 
     with dataset(library, source, heard) as opened:
         layer = library.GDALDatasetGetLayer(opened, 0)
-        zone = ["TIMEZONE=UTC"] if _is_utc(library, layer) else []
+        zone = ["TIMEZONE=UTC"] if (is_utc(library, layer) if utc is None else utc) else []
         reader = batches(library, heard, layer, BATCH_ROWS, zone)
         metadata = _geo_metadata(library, layer, target_crs, geometry_type)
         schema = _plain_schema(reader.schema)
@@ -67,13 +69,18 @@ def _plain_schema(schema: Any) -> Any:
     return schema.remove_metadata()
 
 
-def _is_utc(library: Library, layer: int) -> bool:
-    """Whether the layer's date-times are marked as UTC; FlatGeobuf marks each value, Arrow a whole column."""
+def is_utc(library: Library, layer: int, wanted: Collection[str] | None = None) -> bool:
+    """Whether the layer's date-times, of the columns wanted, are marked as UTC.
+
+    FlatGeobuf marks each value, Arrow a whole column.
+    """
     definition = library.OGR_L_GetLayerDefn(layer)
+    fields = [library.OGR_FD_GetFieldDefn(definition, i) for i in range(library.OGR_FD_GetFieldCount(definition))]
     columns = [
         index
-        for index in range(library.OGR_FD_GetFieldCount(definition))
-        if library.OGR_Fld_GetType(library.OGR_FD_GetFieldDefn(definition, index)) == DATE_TIME
+        for index, field in enumerate(fields)
+        if library.OGR_Fld_GetType(field) == DATE_TIME
+        and (wanted is None or library.OGR_Fld_GetNameRef(field).decode() in wanted)
     ]
     flags: set[int] = set()
     library.OGR_L_ResetReading(layer)

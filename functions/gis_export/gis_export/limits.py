@@ -53,17 +53,26 @@ class Column:
 def check_format(export_format: ExportFormat, layer: str, count: int, columns: Sequence[Column]) -> None:
     """Refuse a layer that the format cannot hold, before anything is written; see `Limits.check_features`."""
     spec = FORMATS[export_format]
+    parts = f"in parts, by features_per_part of at most {rows_held(export_format, columns) or 0:,}"
     if spec.max_rows is not None and count > spec.max_rows:
         raise TooLarge(
             f"'{layer}' has {count:,} rows, and {export_format} holds {spec.max_rows:,}; ask for CSV or GPKG, "
-            "or for less."
+            f"for less, or for all {parts}."
         )
     size = table_bytes(count, columns)
     if spec.max_bytes is not None and size > spec.max_bytes:
         raise TooLarge(
             f"The table of '{layer}' would have {size:,} bytes, and {export_format} holds {spec.max_bytes:,}; "
-            "ask for GPKG or FileGDB, for fewer attributes, or for less."
+            f"ask for GPKG or FileGDB, for fewer attributes, for less, or for all {parts}."
         )
+
+
+def rows_held(export_format: ExportFormat, columns: Sequence[Column]) -> int | None:
+    """Rows of a table that a file of the format holds; None where it holds any number."""
+    spec = FORMATS[export_format]
+    if spec.max_bytes is not None:
+        return spec.max_bytes // table_bytes(1, columns)
+    return spec.max_rows
 
 
 def table_bytes(count: int, columns: Sequence[Column]) -> int:

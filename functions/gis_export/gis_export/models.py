@@ -64,6 +64,12 @@ class ExportParameters(_Model):
         description="A dataset version, or a job's id: only what was added, changed or removed since.",
     )
     bundle: StrictBool = Field(default=False, description="A zip with the data, a manifest, a README and the area.")
+    features_per_part: Annotated[StrictInt, Field(ge=100, le=10_000_000), BeforeValidator(_whole)] | None = Field(
+        default=None,
+        examples=[250_000],
+        description="Numbered files of at most so many features of a layer each, fewer where a worker or the format "
+        "holds fewer; an export that fits into one is one file.",
+    )
     all_or_nothing: StrictBool = Field(
         default=False, description="Whether a layer that fails takes the others with it."
     )
@@ -105,7 +111,7 @@ class LayerEstimate(_Model):
 
 
 class Estimate(_Model):
-    """What an export will come to; `refusal` is what a limit would say."""
+    """What an export will come to: in one file, or in `parts`; `refusal` is what a limit would say."""
 
     county_id: str
     dataset_version: str
@@ -114,6 +120,7 @@ class Estimate(_Model):
     features: int
     bytes: int
     seconds: float
+    parts: int
     refusal: str | None
 
 
@@ -150,6 +157,7 @@ class Defaults(_Model):
     max_features: int | None
     max_layers: int | None
     max_result_bytes: int | None
+    max_features_per_worker: int
     licence: str | None
     attribution: str | None
     redacted_fields: list[str]

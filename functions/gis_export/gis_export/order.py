@@ -13,6 +13,9 @@ from gis_export.selection import Predicate
 from gis_export.stages import Shape
 from gis_export.target import Cancelled
 
+EMPTY = "no feature was selected; the layer is empty"
+"""What a layer's warnings say when there is nothing in it."""
+
 
 class LayerError(Exception):
     """A layer that cannot be written, and why."""

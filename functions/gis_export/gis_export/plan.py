@@ -16,7 +16,7 @@ class ExportPlan:
 
     `crs` is an authority code or WKT, `attributes` the columns by layer, None for all, `filters` CQL2-JSON by layer,
     `redacted` the columns that the caller may not see, `joined` the value fields that the properties bring,
-    `since` the dataset version whose changes are wanted.
+    `since` the dataset version whose changes are wanted, `features_per_part` how many features a file holds at most.
     """
 
     export_format: ExportFormat
@@ -33,6 +33,7 @@ class ExportPlan:
     joined: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     since: str | None = None
     callback_url: str | None = None
+    features_per_part: int | None = None
 
     @property
     def passes(self) -> int:
@@ -61,6 +62,7 @@ class ExportPlan:
                 "all_or_nothing": self.all_or_nothing,
                 "since": self.since,
                 "callback_url": self.callback_url,
+                "features_per_part": self.features_per_part,
                 "include_assessment_data": bool(self.joined),
                 "assessment_fields": {k: list(v) for k, v in self.joined.items()},
                 "redacted_fields": {k: list(v) for k, v in self.redacted.items()},
@@ -85,6 +87,7 @@ class ExportPlan:
             joined={k: tuple(v) for k, v in parameters["assessment_fields"].items()},
             since=parameters["since"],
             callback_url=parameters["callback_url"],
+            features_per_part=parameters.get("features_per_part"),
             bundle=parameters["bundle"],
             all_or_nothing=parameters["all_or_nothing"],
             shape=Shape(parameters["simplify_tolerance"], parameters["precision"], parameters["make_valid"]),

@@ -5,7 +5,7 @@ also knows its count, so that GDAL reports progress: under a mere filter it woul
 of it, which GDAL hands on to the file together with the area, so that its index serves.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from xml.sax.saxutils import escape, quoteattr
@@ -32,13 +32,25 @@ class Predicate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """What depends on all that is selected, where a file is to hold but a part of it.
+
+    `as_text` are the columns of integers that the format would round, `utc` says whether moments are marked as UTC.
+    """
+
+    as_text: tuple[str, ...]
+    utc: bool
+
+
+@dataclass(frozen=True, slots=True)
 class LayerSource:
     """A layer of a county: a FlatGeobuf, as a local path or `/vsis3/bucket/key`.
 
     `types` names the columns that are to be of another type than the file says: `Date`, `Time`, `String`. `where` is a
-    condition of OGR's SQL, as `gis_export.where` writes it; `join` brings further columns;
-    with `previous` only what changed since is wanted. `spared` says by column which losses of the format that is to be
-    written none of its values can meet, whatever of them is selected. `style` is QGIS's, as the text of a QML file.
+    condition of OGR's SQL, as `gis_export.where` writes it; `join` brings further columns; with `previous` only what
+    changed since is wanted; `settled` is known where the file is a part of the layer. `spared` says by column which
+    losses of the format that is to be written none of its values can meet, whatever of them is selected. `style` is
+    QGIS's, as the text of a QML file.
     """
 
     name: str
@@ -47,6 +59,7 @@ class LayerSource:
     where: str | None = None
     join: Join | None = None
     previous: Previous | None = None
+    settled: Settled | None = None
     spared: Mapping[str, Collection[LossKind]] = field(default_factory=dict)
     style: str | None = None
 
@@ -75,18 +88,23 @@ def selection(library: Library, source: LayerSource, area: Area | None) -> str:
     return _virtual(source, f"{head}{region}<FeatureCount>{count}</FeatureCount>{fields}")
 
 
-def big_integers(library: Library, what: str, columns: Collection[str]) -> list[str]:
-    """The columns, of those named, with an integer that floating point would round."""
+def big_integers(library: Library, what: str, columns: Collection[str] | None) -> list[str]:
+    """The columns, of those wanted, with an integer that floating point would round."""
     with library.listening() as heard, dataset(library, what, heard) as opened:
         layer = library.GDALDatasetGetLayer(opened, 0)
         found = layers.fields(library, layer).items()
         integers = [name for name, field in found if library.OGR_Fld_GetType(field) == INTEGER_64]
-        return [name for name in integers if name in columns and _has_big(library, layer, name)]
+        names = [name for name in integers if columns is None or name in columns]
+        if not names or not _has_big(library, layer, names):
+            return []
+        return [name for name in names if len(names) == 1 or _has_big(library, layer, [name])]
 
 
-def _has_big(library: Library, layer: int, name: str) -> bool:
-    column = '"' + name.replace('"', '""') + '"'
-    library.OGR_L_SetAttributeFilter(layer, f"{column} > {EXACT} OR {column} < -{EXACT}".encode())
+def _has_big(library: Library, layer: int, names: Sequence[str]) -> bool:
+    """Whether any of the columns has such an integer: one look through the layer at most."""
+    columns = ['"' + name.replace('"', '""') + '"' for name in names]
+    condition = " OR ".join(f"{column} > {EXACT} OR {column} < -{EXACT}" for column in columns)
+    library.OGR_L_SetAttributeFilter(layer, condition.encode())
     library.OGR_L_ResetReading(layer)
     feature = library.OGR_L_GetNextFeature(layer)
     if feature:

@@ -1,19 +1,73 @@
 """The layers of a plan, as the engine reads them straight from the data bucket."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from gis_export.assessment import value_table
 from gis_export.delta import Previous
 from gis_export.formats import FORMATS, FormatSpec, LossKind
+from gis_export.joins import Join
 from gis_export.plan import ExportPlan
 from gis_export.selection import LayerSource
 from gis_export.where import where
 from terrafusion.counties import Catalogue, CountySnapshot, Field, FieldType, LayerManifest, Values
+from terrafusion.errors import FailureReason, JobFailure, NotFound
 from terrafusion.filters import check
+from terrafusion.jobs.model import Job
 from terrafusion.storage import Storage
 
 OGR_TYPES = {FieldType.DATE: "Date", FieldType.TIME: "Time"}
 """Types that FlatGeobuf cannot say, by OGR's names."""
 STYLE = "style.qml"
+
+
+@dataclass(frozen=True, slots=True)
+class CountyFiles:
+    """The counties' files."""
+
+    catalogue: Catalogue
+    data: Storage
+
+    def snapshot(self, job: Job) -> CountySnapshot:
+        """The data that a job is about.
+
+        Raises
+        ------
+        JobFailure
+            When they are gone.
+        """
+        try:
+            return self.catalogue.snapshot(job.county_id, job.dataset_version)
+        except NotFound as error:
+            raise JobFailure(FailureReason.DATASET_CHANGED, error.message) from error
+
+    def key(self, snapshot: CountySnapshot, name: str) -> str:
+        """Where a layer's FlatGeobuf lies."""
+        return self.catalogue.file_key(snapshot.county_id, snapshot.layers[name], "data.fgb")
+
+    def sources(self, plan: ExportPlan, snapshot: CountySnapshot) -> list[LayerSource]:
+        """The plan's layers, without values that are to be joined."""
+        return [layer_source(self.catalogue, self.data, plan, snapshot, name) for name in plan.layers]
+
+    def with_values(
+        self, sources: Sequence[LayerSource], plan: ExportPlan, snapshot: CountySnapshot, directory: Path
+    ) -> list[LayerSource]:
+        """The layers with the table that brings their values, where the plan wants any."""
+        wanted = {source.name: plan.joined[source.name] for source in sources if source.name in plan.joined}
+        if not wanted:
+            return list(sources)
+        properties = snapshot.layers["properties"]
+        parquet = directory / "properties.parquet"
+        self.data.download(self.catalogue.file_key(snapshot.county_id, properties, "data.parquet"), parquet)
+        columns = list(dict.fromkeys(column for names in wanted.values() for column in names))
+        table = value_table(parquet, directory / "properties.sqlite", properties, columns)
+        parquet.unlink()
+
+        def join(names: tuple[str, ...]) -> Join:
+            return replace(table, columns=names, dates=tuple(set(names) & set(table.dates)))
+
+        return [replace(s, join=join(wanted[s.name])) if s.name in wanted else s for s in sources]
 
 
 def layer_source(

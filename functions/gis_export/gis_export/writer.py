@@ -15,7 +15,7 @@ from gis_export.gdal import EngineError, Library, dataset
 from gis_export.geoparquet import write_geoparquet
 from gis_export.limits import Column, check_format
 from gis_export.losses import Loss, layer_losses, schema_losses, value_losses
-from gis_export.order import LayerError, LayerResult, Order, blaming, failure
+from gis_export.order import EMPTY, LayerError, LayerResult, Order, blaming, failure
 from gis_export.selection import LayerSource, Predicate, big_integers, selection
 from gis_export.stages import Stages
 from gis_export.target import Target, Watch
@@ -121,11 +121,15 @@ class Writer:
                 found.append(self._found(layer, written_to, number))
         if is_parquet:
             with self._library.listening() as heard:
-                dated = selection(self._library, LayerSource(sources[0].name, str(written_to), sources[0].types), None)
+                (source,) = sources
+                joined = dict.fromkeys(source.join.dates if source.join else (), "Date")
+                made = LayerSource(source.name, str(written_to), {**source.types, **joined})
+                dated = selection(self._library, made, None)
                 kind = found[0].geometry_type
                 at_end = partial(self._watch.at, start + share)
+                utc = source.settled.utc if source.settled else None
                 try:
-                    write_geoparquet(self._library, heard, dated, path, self._order.crs, kind, at_end)
+                    write_geoparquet(self._library, heard, dated, path, self._order.crs, kind, at_end, utc)
                 except Exception:
                     self._watch.check()  # arro3 wraps what stopped it
                     raise
@@ -176,7 +180,7 @@ class Writer:
             names = layers.fields(library, library.GDALDatasetGetLayer(opened, 0))
         kept = set(names if attributes is None else attributes[source.name])
         spared = {name for name, kinds in source.spared.items() if LossKind.BIG_INTEGER in kinds}
-        big = big_integers(library, what, kept - spared)
+        big = list(source.settled.as_text) if source.settled else big_integers(library, what, kept - spared)
         if not big:
             return what, []
         as_text = replace(source, types={**source.types, **dict.fromkeys(big, "String")})
@@ -263,7 +267,7 @@ class Writer:
         told = [loss.message for loss in losses]
         told += [text for text in result.warnings if not GDAL_ON_LOSSES.search(text)]
         if result.record_count == 0:
-            told.append("no feature was selected; the layer is empty")
+            told.append(EMPTY)
         crosswalk = {old: new for old, new in zip(columns, after, strict=True) if old != new}
         found = replace(result, warnings=tuple(told), losses=tuple(losses), extent=box)
         return replace(found, field_crosswalk=crosswalk, columns=tuple(after))

@@ -16,6 +16,7 @@ from terrafusion.filters import check
 from terrafusion.filters.duckdb import condition
 from terrafusion.geopackage import FeatureTable, GeometryKind, write
 from terrafusion.jobs.model import Job
+from terrafusion.jobs.shares import WorkFolder
 from terrafusion.jobs.work import Outcome, Progress, ResultFile, Work
 from terrafusion.storage import Storage
 from valuation.batch import FLAGS, Review, table
@@ -24,9 +25,11 @@ from valuation.office import Office
 from valuation.plan import ValuationPlan
 from valuation.records import Ints
 from valuation.tables import CountyTables
-from valuation.work_folder import SELECTION, WorkFolder
+from valuation.work_folder import SELECTION
 
 CHUNK = 25_000
+SELECTED_PERCENT = 30
+"""A batch's progress when its properties are selected and the model is there."""
 NAMED = 20
 """So many unknown properties are named; more are counted."""
 MEDIA_TYPES = {
@@ -50,7 +53,7 @@ def select(office: Office, results: Storage, job: Job, progress: Progress) -> in
     if not len(rows):
         raise JobFailure(FailureReason.PROPERTY_NOT_FOUND, _nothing(job, plan, unknown))
     day = office.day(tables, plan.day)
-    market = office.market(tables, day, lambda fraction, text: progress(0.3 * fraction, text))
+    market = office.market(tables, day, lambda fraction, text: progress(SELECTED_PERCENT / 100 * fraction, text))
     document = {
         "rows": rows.tolist(),
         "unknown": unknown,

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from terrafusion.jobs.model import Job
+from terrafusion.jobs.shares import WorkFolder
 from terrafusion.jobs.work import Part, Progress
 from terrafusion.storage import Storage
 from valuation.batch_job import select
@@ -14,7 +15,7 @@ from valuation.models import Mode
 from valuation.office import Office
 from valuation.plan import ValuationPlan
 from valuation.property_job import appraisal_of, document_of
-from valuation.work_folder import CARD, PACKET, SCREENING, WorkFolder
+from valuation.work_folder import CARD, PACKET, SCREENING
 
 
 class Next(StrEnum):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from terrafusion.counties import Catalogue
 from terrafusion.jobs.model import Job
+from terrafusion.jobs.shares import WorkFolder
 from terrafusion.jobs.work import Outcome, Progress, ResultFile, Work
 from terrafusion.storage import Storage
 from valuation.card_pages import card_pdf
@@ -12,7 +13,7 @@ from valuation.models import Mode
 from valuation.packet import packet_pdf
 from valuation.plan import ValuationPlan
 from valuation.surroundings import look_around
-from valuation.work_folder import CARD, PACKET, SCREENING, WorkFolder
+from valuation.work_folder import CARD, PACKET, SCREENING
 
 PDF = "application/pdf"
 

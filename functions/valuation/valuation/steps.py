@@ -3,15 +3,15 @@
 Each step is an event `{"step", "job_id", …}`; what steps hand on lies in the results bucket, below the job's `work/`.
 """
 
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from terrafusion.errors import JobSuperseded
-from terrafusion.jobs.work import Attempt
+from terrafusion.jobs.model import Job
+from terrafusion.jobs.shares import Share, work_on_share
+from terrafusion.jobs.work import Attempt, Progress
 from terrafusion.logs import configure
-from valuation.batch_job import joining, value_chunk
+from valuation.batch_job import SELECTED_PERCENT, joining, value_chunk
 from valuation.beginning import Begun, begin
 from valuation.deployed import deployment
 from valuation.plugin import PLUGIN
@@ -33,26 +33,22 @@ def _begin(event: dict[str, Any], context: Any) -> dict[str, Any]:
     }
 
 
-def _chunk(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+def _chunk(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Value chunk `{"job_id", "chunk", "count", "token"}`, unless the job is over."""
-    here = deployment()
-    job = here.jobs.get(event["job_id"])
-    if job.status.is_terminal:
-        return {"chunk": event["chunk"], "properties": 0}
-    with tempfile.TemporaryDirectory(prefix="terrafusion-") as directory:
-        count = value_chunk(office(), here.results, job, event["chunk"], Path(directory))
-    percent = 10 + 80 * (event["chunk"] + 1) // event["count"]
-    try:
-        here.jobs.report(job.job_id, event["token"], percent, f"Valued {count:,} properties more")
-    except JobSuperseded:
-        logger.info("the job is over; nobody waits for chunk %s", event["chunk"])
-    return {"chunk": event["chunk"], "properties": count}
+    here, number = deployment(), event["chunk"]
+
+    def value(job: Job, directory: Path, _progress: Progress) -> int:
+        return value_chunk(office(), here.results, job, number, directory)
+
+    share = Share(number, event["count"], event["token"], SELECTED_PERCENT)
+    count = work_on_share(here.worker(PLUGIN), event["job_id"], share, context, value)
+    return {"chunk": number, "properties": count or 0}
 
 
 def _join(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Join the chunks of `{"job_id", "attempt"}` into its result."""
     attempt, work = Attempt.of_workflow(event["attempt"]), joining(deployment().results)
-    status = deployment().worker(PLUGIN).run(event["job_id"], attempt, context, work)
+    status = deployment().worker(PLUGIN).run(event["job_id"], attempt, context, work, goes_on=True)
     return {"job_id": event["job_id"], "status": status}
 
 

@@ -12,7 +12,10 @@ class _Section(BaseModel):
 
 
 class GisExportConfiguration(_Section):
-    """Limits and defaults of exports (areas in km²), the data's licence, and what which role may not see."""
+    """Limits and defaults of exports (areas in km²), the data's licence, and what which role may not see.
+
+    Exports of more than `max_features_per_worker` features are made in parts, side by side.
+    """
 
     available_formats: tuple[str, ...] | None = None
     default_coordinate_system: str = "EPSG:4326"
@@ -22,6 +25,7 @@ class GisExportConfiguration(_Section):
     max_features: int | None = Field(default=None, gt=0)
     max_layers: int | None = Field(default=None, gt=0)
     max_result_bytes: int | None = Field(default=None, gt=0)
+    max_features_per_worker: int = Field(default=2_000_000, ge=100)
     redacted_fields: dict[str, tuple[str, ...]] = {}
     licence: str | None = Field(default=None, max_length=2_000)
     attribution: str | None = Field(default=None, max_length=2_000)

@@ -4,8 +4,19 @@
 """
 
 from terrafusion.flatgeobuf.buffers import FlatGeobufError
+from terrafusion.flatgeobuf.extract import extract
 from terrafusion.flatgeobuf.geometry import Geometry, GeometryType
 from terrafusion.flatgeobuf.header import Column, ColumnType, Header
 from terrafusion.flatgeobuf.reader import Feature, FlatGeobuf
 
-__all__ = ["Column", "ColumnType", "Feature", "FlatGeobuf", "FlatGeobufError", "Geometry", "GeometryType", "Header"]
+__all__ = [
+    "Column",
+    "ColumnType",
+    "Feature",
+    "FlatGeobuf",
+    "FlatGeobufError",
+    "Geometry",
+    "GeometryType",
+    "Header",
+    "extract",
+]

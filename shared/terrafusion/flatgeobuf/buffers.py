@@ -26,7 +26,7 @@ class Table:
         """The table that a buffer is about."""
         return cls(buffer, struct.unpack_from("<I", buffer)[0])
 
-    def _place(self, field: int) -> int:
+    def place(self, field: int) -> int:
         """Where a field's value stands; 0 when it isn't there."""
         entry = 4 + 2 * field
         if entry >= self._table_size:
@@ -34,13 +34,14 @@ class Table:
         offset = struct.unpack_from("<H", self._buffer, self._fields + entry)[0]
         return self._start + offset if offset else 0
 
-    def _target(self, field: int) -> int:
-        place = self._place(field)
+    def target(self, field: int) -> int:
+        """Where a field's string, vector or table stands; 0 when it isn't there."""
+        place = self.place(field)
         return place + struct.unpack_from("<I", self._buffer, place)[0] if place else 0
 
     def scalar(self, field: int, code: str, default: Any) -> Any:
         """A number, by its code in `struct`."""
-        place = self._place(field)
+        place = self.place(field)
         return struct.unpack_from(f"<{code}", self._buffer, place)[0] if place else default
 
     def text(self, field: int) -> str:
@@ -49,7 +50,7 @@ class Table:
 
     def octets(self, field: int) -> bytes:
         """A string's or vector's bytes; b"" when it isn't there."""
-        place = self._target(field)
+        place = self.target(field)
         if not place:
             return b""
         length = struct.unpack_from("<I", self._buffer, place)[0]
@@ -60,7 +61,7 @@ class Table:
 
     def numbers(self, field: int, code: str) -> tuple[Any, ...]:
         """A vector of numbers; () when it isn't there."""
-        place = self._target(field)
+        place = self.target(field)
         if not place:
             return ()
         length = struct.unpack_from("<I", self._buffer, place)[0]
@@ -68,12 +69,12 @@ class Table:
 
     def table(self, field: int) -> "Table | None":
         """A table within this one."""
-        place = self._target(field)
+        place = self.target(field)
         return Table(self._buffer, place) if place else None
 
     def tables(self, field: int) -> "list[Table]":
         """A vector of tables."""
-        place = self._target(field)
+        place = self.target(field)
         if not place:
             return []
         offsets = self.numbers(field, "I")

@@ -1,5 +1,7 @@
 """What a FlatGeobuf file says of itself (FlatGeobuf 3, header.fbs)."""
 
+import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -84,3 +86,22 @@ class Header:
             wkt=crs.text(4) if crs else "",
             envelope=table.numbers(1, "d"),
         )
+
+
+def with_features(buffer: bytes, count: int, envelope: Sequence[float]) -> bytes:
+    """A header's buffer for other features of the same kind: how many there are, and the box around them.
+
+    Raises
+    ------
+    FlatGeobufError
+        When the header tells no count that could be changed in its place.
+    """
+    table, changed = Table.root(buffer), bytearray(buffer)
+    place = table.place(8)
+    if not place:
+        raise FlatGeobufError("the header doesn't tell how many features there are")
+    struct.pack_into("<Q", changed, place, count)
+    vector = table.target(1)
+    if vector and len(table.numbers(1, "d")) == len(envelope):
+        struct.pack_into(f"<{len(envelope)}d", changed, vector + 4, *envelope)
+    return bytes(changed)

@@ -82,6 +82,40 @@ class FlatGeobuf:
 
         return cls(read)
 
+    @property
+    def header_bytes(self) -> bytes:
+        """The header's buffer."""
+        return self._start[12 : self._index_start]
+
+    @property
+    def features_start(self) -> int:
+        """Where the first feature begins."""
+        return int(self._features_start)
+
+    def spans(self, box: Box | None = None, most: int = 200_000) -> list[tuple[int, int]]:
+        """Ranges of features, by number in the file, outside of which none touches a box; see `index.spans`."""
+        count = self._counted()
+        if box is None:
+            return [(0, count)] if count else []
+        return index.spans(self._read_index, count, self.header.index_node_size, box, most) if count else []
+
+    def leaves(self, first: int, end: int) -> bytes:
+        """The index' nodes of some features, by number: their boxes, and where they begin after the first feature."""
+        leaf = index.levels(self._counted(), self.header.index_node_size)[0][0]
+        start, stop = ((leaf + number) * index.NODE.size for number in (first, end))
+        pieces = range(start, stop, index.MOST)
+        return b"".join(self._read_index(at, min(index.MOST, stop - at)) for at in pieces)
+
+    def octets(self, offset: int, length: int) -> bytes:
+        """Bytes of the features, counted from the first."""
+        return self._exactly(self._features_start + offset, length)
+
+    def _counted(self) -> int:
+        """How many features the index holds."""
+        if self.header.features_count and not self._indexed:
+            raise FlatGeobufError("the file has no index")
+        return self.header.features_count
+
     def features(self, box: Box | None = None) -> Iterator[Feature]:
         """All features, or those whose bounding boxes touch a box, in the file's order.
 

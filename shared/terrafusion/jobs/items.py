@@ -15,7 +15,10 @@ from terrafusion.jobs.model import Job, timestamp
 OPEN_PLUGIN = "open_plugin"
 COUNTY_PLUGIN = "county_plugin"
 CREATED_JOB = "created_job"
+SHARE = "share_"
+"""Begins the names of a job's shares, each of which is an attribute, so that they are written side by side."""
 AS_JSON = frozenset({"parameters", "samples"})
+NOT_AT_FIRST = frozenset({"parameters", "shares"})
 
 Item = dict[str, Any]
 
@@ -27,7 +30,7 @@ def job_key(job_id: str) -> Item:
 
 def to_item(job: Job) -> Item:
     """A new job's item, its parameters left out."""
-    item = {name: attribute(value) for name, value in job if value is not None and name != "parameters"}
+    item = {name: attribute(value) for name, value in job if value is not None and name not in NOT_AT_FIRST}
     return {
         **job_key(job.job_id),
         **item,
@@ -42,6 +45,7 @@ def from_item(item: Mapping[str, Any], parameters: Mapping[str, Any]) -> Job:
     values = {name: _plain(item[name]) for name in Job.model_fields if name in item and name not in AS_JSON}
     values["samples"] = json.loads(item["samples"]["S"]) if "samples" in item else {}
     values.setdefault("uncounted", frozenset())
+    values["shares"] = {int(name.removeprefix(SHARE)): _plain(item[name]) for name in item if name.startswith(SHARE)}
     return Job.model_validate({**values, "parameters": parameters})
 
 

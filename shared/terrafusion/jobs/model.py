@@ -38,7 +38,8 @@ class Job(BaseModel):
     `type_label` is the value of the plugin's metric label (an export's format). `attempt` names the worker's run that
     has the job, until `lease_until` at the latest. `result_key` names the result document in the results bucket.
     `request_id` is that of the request which asked for the job. `version` grows with every write. `uncounted` are the
-    events that no metric has counted yet, `samples` the values of the plugin's own metrics.
+    events that no metric has counted yet, `samples` the values of the plugin's own metrics. `shares` tells how far
+    each is, in percent by its number, of a job that is worked on side by side.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,6 +66,7 @@ class Job(BaseModel):
     uncounted: frozenset[JobEvent] = frozenset({JobEvent.SUBMITTED})
     samples: dict[str, float] = {}
     request_id: str = ""
+    shares: dict[int, int] = {}
 
     @property
     def log_keys(self) -> dict[str, str]:

@@ -12,7 +12,16 @@ from botocore.exceptions import ClientError
 
 from terrafusion.errors import FailureReason, JobSuperseded, NotFound
 from terrafusion.jobs import transitions
-from terrafusion.jobs.items import COUNTY_PLUGIN, CREATED_JOB, OPEN_PLUGIN, attribute, from_item, job_key, to_item
+from terrafusion.jobs.items import (
+    COUNTY_PLUGIN,
+    CREATED_JOB,
+    OPEN_PLUGIN,
+    SHARE,
+    attribute,
+    from_item,
+    job_key,
+    to_item,
+)
 from terrafusion.jobs.model import Job, JobEvent, JobStatus, now, timestamp
 from terrafusion.jobs.transitions import Transition
 from terrafusion.jobs.updates import update_of
@@ -75,15 +84,25 @@ class JobStore:
         return self._job(item)
 
     def claim(
-        self, job_id: str, attempt: str, lease_until: datetime, transition: Transition = transitions.CLAIM
+        self,
+        job_id: str,
+        attempt: str,
+        lease_until: datetime,
+        transition: Transition = transitions.CLAIM,
+        *,
+        goes_on: bool = False,
     ) -> Job | None:
         """Take a job for an attempt of its worker, which will not run longer than the lease.
+
+        One that `goes_on` from what others did keeps their progress.
 
         Returns
         -------
         The job, now RUNNING, or None when it is over or somebody else's.
         """
-        changes = {"attempt": attempt, "lease_until": lease_until, "message": "Running", "progress": 0}
+        changes = {"attempt": attempt, "lease_until": lease_until}
+        if not goes_on:
+            changes |= {"message": "Running", "progress": 0}
         try:
             return self._apply(job_id, transition, changes, attempt=attempt)
         except JobSuperseded:
@@ -98,6 +117,25 @@ class JobStore:
             When the job is no longer this attempt's: cancelled, closed or taken over.
         """
         self._apply(job_id, transitions.REPORT, {"progress": progress, "message": message}, attempt=attempt)
+
+    def owned(self, job_id: str, attempt: str) -> Job:
+        """A job that an attempt has; see `report` for errors."""
+        job = self.get(job_id)
+        if job.status is not JobStatus.RUNNING or job.attempt != attempt:
+            raise JobSuperseded(f"Job {job_id} is not attempt {attempt}'s.")
+        return job
+
+    def note_share(self, job_id: str, attempt: str, share: int, percent: int) -> Job:
+        """Note how far a share of the work is, by its number; see `report` for errors."""
+        return self._apply(job_id, transitions.REPORT, {f"{SHARE}{share:05}": percent}, attempt=attempt)
+
+    def report_forward(self, job_id: str, attempt: str, progress: int, message: str) -> None:
+        """Note how far an attempt has come, unless it has been noted that it was further; see `report` for errors."""
+        changes = {"progress": progress, "message": message}
+        try:
+            self._apply(job_id, transitions.REPORT, changes, attempt=attempt, forward=True)
+        except JobSuperseded:
+            self.owned(job_id, attempt)
 
     def complete(
         self, job_id: str, attempt: str, result_key: str, message: str, samples: Mapping[str, float] | None = None
@@ -230,7 +268,7 @@ class JobStore:
         return newest_first(self._client, CREATED_JOB, low, high, query)
 
     def _apply(self, job_id: str, transition: Transition, changes: Mapping[str, Any], **asks: Any) -> Job:
-        """Make a transition, asked by an `attempt` or for a `version`.
+        """Make a transition, asked by an `attempt` or for a `version`; see `update_of` for more that may be asked.
 
         A write whose answer was lost is sent again by the SDK and then fails its own condition; it is known by its
         `write_id`, and counts as done.

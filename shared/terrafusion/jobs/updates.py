@@ -28,10 +28,11 @@ def update_of(
     *,
     attempt: str | None = None,
     version: int | None = None,
+    forward: bool = False,
 ) -> dict[str, Any]:
     """The write that makes a transition, on the condition that it is legal.
 
-    It also adds one to the job's version, and notes an end as not yet counted.
+    It also adds one to the job's version, and notes an end as not yet counted. With `forward` the progress must grow.
     """
     moment = now()
     changes = {**changes, "status": transition.target, "updated_at": moment, "write_id": uuid.uuid4().hex}
@@ -50,6 +51,8 @@ def update_of(
         values[f":from{number}"] = {"S": state}
         cases.append(f"#status = :from{number}{GUARDS[guard]}")
     condition = f"attribute_exists(pk) AND ({' OR '.join(cases)})"
+    if forward:
+        condition += " AND #progress < :progress"
     asked = {":attempt": attempt, ":version": version, ":moment": moment}
     values |= {name: attribute(value) for name, value in asked.items() if name in condition}
     expression = f"SET {', '.join(assignments)} {added}"

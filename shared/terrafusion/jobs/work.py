@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -29,8 +29,6 @@ STOP_BEFORE_DEADLINE_SHARE = 0.2
 """So much of its time a function leaves, when that is less: short functions stop later."""
 LEASE_MARGIN = timedelta(seconds=5)
 """After its deadline the platform takes a moment to end a function."""
-
-TIMEOUTS = frozenset({"States.Timeout", "Sandbox.Timedout"})
 
 
 class Deadline(Protocol):
@@ -74,21 +72,33 @@ class ResultFile:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptFile:
+    """A file of a result that an earlier step has put into the results bucket, below the job's folder."""
+
+    key: str
+    name: str
+    media_type: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What the work of a job came to: the result's document, its files, and samples for metrics of its own.
 
-    `file` is what a download without a name gives; `attachments` are asked for by theirs.
+    `file` is what a download without a name gives; `attachments` and what is `kept` are asked for by their names.
     """
 
     message: str
     document: Mapping[str, Any]
     file: ResultFile | None = None
     attachments: tuple[ResultFile, ...] = ()
+    kept: tuple[KeptFile, ...] = ()
     samples: Mapping[MetricSpec, float] | None = None
 
     @property
     def files(self) -> tuple[ResultFile, ...]:
-        """All files, the one that a download without a name gives first."""
+        """All files that were made now, the one that a download without a name gives first."""
         return (self.file, *self.attachments) if self.file else self.attachments
 
 
@@ -128,7 +138,9 @@ class Progress:
         if moment - self._reported_at < REPORT_EVERY_SECONDS:
             return
         self._reported_at = moment
-        percent = max(0, min(99, int(fraction * 100)))
+        self._report(max(0, min(99, int(fraction * 100))), message)
+
+    def _report(self, percent: int, message: str) -> None:
         self._store.report(self._job.job_id, self._job.attempt or "", percent, message)
 
 
@@ -161,48 +173,61 @@ class Worker:
     results: Storage
     counter: JobCounter
 
-    def run(self, job_id: str, attempt: Attempt, deadline: Deadline, work: Work) -> JobStatus:
-        """Claim a job and work on it, unless it is finished or somebody else's.
+    def run(self, job_id: str, attempt: Attempt, deadline: Deadline, work: Work, *, goes_on: bool = False) -> JobStatus:
+        """Claim a job and work on it, unless it is finished or somebody else's; see `JobStore.claim` for `goes_on`.
 
         Returns
         -------
         The state in which it leaves the job.
         """
+        return self.run_or_begin(job_id, attempt, deadline, work, goes_on=goes_on)
+
+    def run_or_begin(
+        self, job_id: str, attempt: Attempt, deadline: Deadline, work: Part[Outcome | T], *, goes_on: bool = False
+    ) -> JobStatus | T:
+        """As `run`, of work that may find that others have to go on with it, and gives what they are to know."""
         steps = Steps()
 
-        def whole(job: Job, directory: Path, progress: Progress) -> Job:
+        def whole(job: Job, directory: Path, progress: Progress) -> Job | T:
             with steps.time("work"):
                 outcome = work(job, directory, progress)
+            if not isinstance(outcome, Outcome):
+                return outcome
             with steps.time("keep"):
                 return self._finish(job, outcome, progress)
 
-        ended = self.run_part(job_id, attempt, deadline, whole)
+        ended = self.run_part(job_id, attempt, deadline, whole, goes_on=goes_on)
         if ended is None:
             return self.store.get(job_id).status
+        if not isinstance(ended, Job):
+            return ended
         with about(ended.log_keys):
             self.counter.count(ended, JobEvent.ENDED)
             log.info("job completed: %s", ended.message, extra={"seconds": steps.seconds})
         return ended.status
 
-    def run_part(self, job_id: str, attempt: Attempt, deadline: Deadline, part: Part[T]) -> T | None:
+    def run_part(
+        self, job_id: str, attempt: Attempt, deadline: Deadline, part: Part[T], *, goes_on: bool = False
+    ) -> T | None:
         """Claim a job and work on a part of it, which a later step of its workflow goes on from.
 
         Returns
         -------
         What the part gives, or None when there is nothing to go on from: the job is over, or somebody else's.
         """
-        job = self.store.claim(job_id, attempt.token, lease(deadline), attempt.transition)
+        job = self.store.claim(job_id, attempt.token, lease(deadline), attempt.transition, goes_on=goes_on)
         if job is None:
             log.info("job %s is not this attempt's", job_id)
             return None
         with about(job.log_keys):
             log.info("job taken by attempt %s", attempt.token)
-            return self._work(job, deadline, part)
+            return self.work_on(job, part, Progress(self.store, job, deadline))
 
-    def _work(self, job: Job, deadline: Deadline, part: Part[T]) -> T | None:
+    def work_on(self, job: Job, part: Part[T], progress: Progress) -> T | None:
+        """Work on a part of a job that is this attempt's, and end the job where that fails; None when it is over."""
         with tempfile.TemporaryDirectory(prefix="terrafusion-") as directory:
             try:
-                return part(job, Path(directory), Progress(self.store, job, deadline))
+                return part(job, Path(directory), progress)
             except JobSuperseded:
                 log.info("job %s was cancelled or taken over; the attempt stops", job.job_id)
             except JobFailure as failure:
@@ -214,21 +239,25 @@ class Worker:
 
     def _finish(self, job: Job, outcome: Outcome, progress: Progress) -> Job:
         """Keep the result under a key of this attempt's own, and only then let the job point to it."""
-        folder = f"results/{job.plugin}/{job.county_id}/{job.job_id}/{_key_part(job.attempt)}"
+        folder = f"results/{job.plugin}/{job.county_id}/{job.job_id}/{key_part(job.attempt)}"
         result_key = f"{folder}/result.json"
         document: dict[str, Any] = {"result": dict(outcome.document), "files": []}
+        made: list[str] = []
         samples = {spec.name: value for spec, value in (outcome.samples or {}).items()}
         try:
             for file in outcome.files:
                 key = f"{folder}/{file.name}"
+                made.append(key)
                 document["files"].append(_entry(file, key))
                 self.results.upload(file.path, key, file.media_type, lambda: progress.tell(1, "Keeping the result"))
                 if file.location_field:
                     document["result"][file.location_field] = self.results.uri(key)
+            document["files"] += [asdict(file) for file in outcome.kept]
             self.results.write_json(result_key, document)
             return self.store.complete(job.job_id, job.attempt or "", result_key, outcome.message, samples)
         except JobSuperseded:
-            self._discard(result_key, document)
+            for key in (*made, result_key):  # what is kept from earlier steps may be another attempt's as well
+                self.results.delete(key)
             raise
 
     def _fail(self, job: Job, reason: FailureReason, message: str) -> None:
@@ -239,43 +268,13 @@ class Worker:
         log.warning("job failed, %s: %s", reason, message)
         self.counter.count(failed, JobEvent.ENDED)
 
-    def _discard(self, result_key: str, document: Mapping[str, Any]) -> None:
-        for file in document["files"]:
-            self.results.delete(file["key"])
-        self.results.delete(result_key)
-
-
-@dataclass(frozen=True, slots=True)
-class Closer:
-    """Ends what a dead worker left."""
-
-    store: JobStore
-    counter: JobCounter
-
-    def close(self, job_id: str, error: Mapping[str, Any]) -> JobStatus:
-        """End a job whose workflow caught an error, given as `{"Error", "Cause"}`."""
-        name = str(error.get("Error", ""))
-        timed_out = name in TIMEOUTS or "Sandbox.Timedout" in str(error.get("Cause", ""))
-        reason = FailureReason.TIMEOUT if timed_out else FailureReason.WORKER_CRASHED
-        texts = {
-            FailureReason.TIMEOUT: "The worker ran into its time limit.",
-            FailureReason.WORKER_CRASHED: f"The worker died ({name or 'no reason given'}).",
-        }
-        job = self.store.close(job_id, reason, texts[reason])
-        if job is None:
-            return self.store.get(job_id).status
-        with about(job.log_keys):
-            log.warning("job failed, %s: %s", reason, texts[reason])
-            self.counter.count(job, JobEvent.ENDED)
-        return job.status
-
 
 def lease(deadline: Deadline) -> datetime:
     """When an attempt that starts now can no longer be running."""
     return now() + timedelta(milliseconds=deadline.get_remaining_time_in_millis()) + LEASE_MARGIN
 
 
-def _key_part(attempt: str | None) -> str:
+def key_part(attempt: str | None) -> str:
     """An attempt's token as a part of a key: its characters are dates' and '#'."""
     return (attempt or "0").replace("#", "-").replace(":", "").replace("+", "_")
 
