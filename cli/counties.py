@@ -33,6 +33,7 @@ def load(
     map_file: Annotated[Path | None, typer.Option("--map-file", help="YAML file of STANDARD: COLUMN.")] = None,
     crs: Annotated[str | None, typer.Option("--crs", help="The file's CRS, where it does not say.")] = None,
     source_layer: Annotated[str | None, typer.Option("--source-layer", help="Layer of the file to read.")] = None,
+    style: Annotated[Path | None, typer.Option("--style", help="QGIS style (.qml) that exports bring.")] = None,
     bucket: Annotated[str | None, typer.Option("--bucket", help="Data bucket of a deployed stack.")] = None,
     state: StateOption = None,
     as_json: JsonOption = False,
@@ -54,6 +55,7 @@ def load(
                 mapping=mapping,
                 crs=crs,
                 source_layer=source_layer,
+                style=style,
                 progress=lambda fraction: bar.update(task, completed=fraction),
             )
     except (LoadError, ValueError) as error:

@@ -44,6 +44,7 @@ def publish_file(
     mapping: Mapping[str, str] | None = None,
     crs: str | None = None,
     source_layer: str | None = None,
+    style: Path | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> tuple[LayerManifest, str]:
     """Prepare a file as a layer and publish it; gives the layer's manifest and the county's new version."""
@@ -56,6 +57,7 @@ def publish_file(
             mapping=mapping or {},
             crs=crs,
             source_layer=source_layer,
+            style=style,
             progress=progress,
         )
         snapshot = catalogue.publish(county, prepared.manifest, prepared.directory)
@@ -64,13 +66,13 @@ def publish_file(
 
 def publish_sample(catalogue: Catalogue, directory: Path, parcels: int, say: Callable[[str], None]) -> None:
     """Generate the sample county and publish all its layers."""
-    from local.sample import write
+    from local.sample import STYLES, write
 
     files = write(directory, parcels=parcels, progress=say)
     for name in (*SAMPLE_MAP_LAYERS, *SAMPLE_TABLES):
         file = {"properties": files.properties, "sales": files.sales}.get(name, files.geopackage)
         key = {"parcels": "property_id", "properties": "property_id", "sales": "sale_id"}.get(name)
-        manifest, _ = publish_file(catalogue, SAMPLE_COUNTY, name, file, key=key)
+        manifest, _ = publish_file(catalogue, SAMPLE_COUNTY, name, file, key=key, style=STYLES.get(name))
         say(f"published {name}: {manifest.count:,} rows")
 
 

@@ -27,6 +27,7 @@ class Options:
     mapping: Mapping[str, str]
     crs: str | None
     source_layer: str | None
+    style: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,12 @@ from cli.loading.locations import box_in_degrees, epsg
 from cli.loading.outputs import Draft, describe, write_flatgeobuf, write_parquet
 from cli.loading.plan import LayerPlan, Options, plan_layer
 from cli.loading.shapes import STORED_TYPE, Family, promote
+from cli.loading.styles import STYLE, read_style
 from cli.loading.tally import Tally
 from terrafusion.counties import LayerKind, LayerManifest, Quality, Source
 from terrafusion.counties.catalogue import LAYER_NAME
 
-LOADER = "1"  # of the snapshot's format: a new one makes new versions of the same sources
+LOADER = "2"  # of the snapshot's format: a new one makes new versions of the same sources
 READING = 0.6  # share of the first pass in the progress
 GDAL_NOTES = 5
 UNREADABLE = (pyogrio.errors.DataSourceError, pyogrio.errors.FeatureError, pa.ArrowException, OSError)
@@ -48,6 +49,7 @@ def prepare(
     mapping: Mapping[str, str] | None = None,
     crs: str | None = None,
     source_layer: str | None = None,
+    style: Path | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> PreparedLayer:
     """Make a layer's files out of anything that GDAL reads (or GeoParquet), in constant memory but for the keys.
@@ -70,6 +72,8 @@ def prepare(
         Where the file does not say its own.
     source_layer
         Which layer of the file, where that is not clear.
+    style
+        A QML file, which goes with the layer's exports.
     progress
         Called with the fraction done.
 
@@ -80,7 +84,8 @@ def prepare(
     """
     if not LAYER_NAME.fullmatch(layer):
         raise LoadError(f"'{layer}' cannot be a layer's name: a-z, 0-9 and _, beginning with a letter.")
-    options = Options(layer, key, dict(mapping or {}), crs, source_layer)
+    drawn = read_style(style) if style else None
+    options = Options(layer, key, dict(mapping or {}), crs, source_layer, drawn)
     content = examine(file)
     directory.mkdir(parents=True, exist_ok=True)
     say = progress or (lambda _: None)
@@ -94,6 +99,9 @@ def prepare(
             )
         manifest = _manifest(plan, tally, options, _source(file, content, plan.dataset), _gdal_notes(caught))
         names = _write(plan, manifest, draft, tally, Path(folder), lambda share: say(READING + (1 - READING) * share))
+        if drawn is not None:
+            Path(folder, STYLE).write_text(drawn, encoding="utf-8")
+            names.append(STYLE)
         files = tuple(describe(Path(folder, name).rename(directory / name)) for name in names)
     say(1.0)
     return PreparedLayer(manifest.model_copy(update={"files": files}), directory)

@@ -12,7 +12,8 @@ from cli.loading.columns import Column
 from cli.loading.dataset import Geometries
 from cli.loading.errors import LoadError
 from cli.loading.standard import Converted
-from terrafusion.counties import Field, FieldType
+from cli.loading.values import NOTHING, together, values_of
+from terrafusion.counties import Field, FieldType, Values
 from terrafusion.counties.manifest import Box
 
 MAX_UNREADABLE = 0.05  # of a mapped column's values; more means that the column is not what it was mapped to
@@ -28,6 +29,7 @@ class FieldTally:
     source_name: str
     width: int = 1
     nulls: int = 0
+    like: Values = NOTHING
     values: int = 0
     failures: int = 0
     examples: tuple[str, ...] = ()
@@ -35,6 +37,7 @@ class FieldTally:
     def count(self, values: pa.Array) -> None:
         """Count what is stored."""
         self.nulls += values.null_count
+        self.like = together(self.like, values_of(values))
         if self.type is FieldType.STRING:
             self.width = max(self.width, pc.max(pc.binary_length(values)).as_py() or 1)
 
@@ -69,6 +72,7 @@ class FieldTally:
             width=self.width if self.type is FieldType.STRING else None,
             nulls=self.nulls,
             source_name=self.source_name if self.source_name != self.name else None,
+            values=self.like,
         )
 
 

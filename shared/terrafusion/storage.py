@@ -1,7 +1,8 @@
 """Objects in S3: read, write, and links that are signed only when somebody asks for one."""
 
 import json
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,8 +10,12 @@ from typing import Any
 from urllib.parse import quote
 
 import boto3
+from boto3.s3.transfer import TransferConfig, create_transfer_manager
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from s3transfer.subscribers import BaseSubscriber
+
+TICK_SECONDS = 0.25
 
 
 class ObjectMissing(Exception):
@@ -33,6 +38,16 @@ def s3_client(region: str) -> Any:
     """An S3 client that signs with SigV4; the endpoint comes from AWS_ENDPOINT_URL when that is set."""
     config = Config(signature_version="s3v4", retries={"mode": "standard", "max_attempts": 4})
     return boto3.client("s3", region_name=region, config=config)
+
+
+class _Ended(BaseSubscriber):
+    """Learns that a transfer has ended, however."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+
+    def on_done(self, future: Any, **_: Any) -> None:  # noqa: ARG002  as its base has it
+        self.event.set()
 
 
 class Storage:
@@ -118,9 +133,21 @@ class Storage:
         body = json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
         self.write(key, body, "application/json", replacing=replacing, new=new)
 
-    def upload(self, path: Path, key: str, content_type: str) -> None:
-        """Upload a file of any size; the object appears whole or not at all."""
-        self._client.upload_file(str(path), self.bucket, key, ExtraArgs={"ContentType": content_type})
+    def upload(self, path: Path, key: str, content_type: str, tick: Callable[[], None] | None = None) -> None:
+        """Upload a file of any size; the object appears whole or not at all.
+
+        `tick` is called now and then meanwhile; what it raises stops the upload, and is raised here.
+        """
+        ended = _Ended()
+        with create_transfer_manager(self._client, TransferConfig()) as manager:
+            upload = manager.upload(str(path), self.bucket, key, {"ContentType": content_type}, [ended])
+            try:
+                while tick and not ended.event.wait(TICK_SECONDS):
+                    tick()
+            except BaseException:
+                upload.cancel()
+                raise
+            upload.result()
 
     def download(self, key: str, path: Path) -> None:
         """Download an object of any size to a file, which appears whole or not at all.

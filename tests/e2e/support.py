@@ -24,9 +24,9 @@ TERMINAL = {"COMPLETED", "FAILED", "CANCELLED"}
 COMMAND = [str(Path(sys.executable).with_name("terrafusion"))]
 
 
-def terrafusion(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+def terrafusion(*arguments: str, check: bool = True, timeout: float = 300) -> subprocess.CompletedProcess[str]:
     """Run the command as a person would."""
-    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=timeout)
     if check and done.returncode != 0:
         raise AssertionError(f"terrafusion {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr}")
     return done

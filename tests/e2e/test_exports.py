@@ -32,7 +32,7 @@ def read(path: Path) -> geopandas.GeoDataFrame:
 def zip_member(path: Path) -> str:
     names = zipfile.ZipFile(path).namelist()
     gdb = {name.split("/", 1)[0] for name in names if ".gdb/" in name}
-    return gdb.pop() if gdb else next(name for name in names if name.endswith(".shp"))
+    return gdb.pop() if gdb else next(name for name in names if name.endswith((".shp", ".tab", ".gml")))
 
 
 def ogrinfo_count(path: Path, layer: str) -> int:
@@ -80,7 +80,7 @@ def test_the_result_says_what_the_contract_lists(gis: Client) -> None:
     assert [layer["name"] for layer in result["layers"]] == ["parcels", "zoning"]
     assert set(result["layers"][0]) == {
         "name", "status", "error", "record_count", "geometry_type", "changes", "extent", "warnings", "field_crosswalk",
-        "losses",
+        "style", "losses",
     }  # fmt: skip
     assert result["result_record_count"] == sum(layer["record_count"] for layer in result["layers"])
 

@@ -24,6 +24,7 @@ from gis_export.engine import Cancelled, export
 from gis_export.formats import ExportFormat
 from gis_export.gdal import EngineError
 from gis_export.selection import LayerSource
+from gis_export.target import Watch
 from tests.conftest import ogrinfo
 
 ROWS = 400
@@ -256,6 +257,43 @@ def test_stopped_work_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("step", ["features", "counting", "Checksums", "Packing"])
+def test_every_step_can_be_stopped_and_leaves_nothing(source: LayerSource, tmp_path: Path, step: str) -> None:
+    seen: list[str] = []
+
+    def goes_on(_: float) -> bool:
+        seen.append(watch.step)
+        return step not in watch.step
+
+    watch = Watch(goes_on)
+
+    with pytest.raises(Cancelled):
+        export([source], tmp_path, "out", ExportFormat.MAPINFO, progress=watch)
+
+    assert step in seen[-1]
+    assert sum(step in text for text in seen) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_geoparquet_s_second_pass_can_be_stopped(source: LayerSource, tmp_path: Path) -> None:
+    asked = 0
+
+    def goes_on(fraction: float) -> bool:
+        nonlocal asked
+        asked += fraction == 1
+        return asked < ends
+
+    ends = 1_000
+    export([source], tmp_path, "whole", ExportFormat.GEOPARQUET, progress=goes_on)
+    before, asked, ends = asked, 0, asked - 1  # the last is the checksum's, the one before it a batch's
+
+    with pytest.raises(Cancelled):
+        export([source], tmp_path, "out", ExportFormat.GEOPARQUET, progress=goes_on)
+
+    assert before > 2
+    assert [path.name for path in tmp_path.iterdir()] == ["whole.parquet"]
+
+
 def test_a_damaged_source_is_an_error_and_leaves_nothing(source: LayerSource, tmp_path: Path) -> None:
     whole = Path(source.path).read_bytes()
     damaged = tmp_path / "damaged.fgb"
@@ -284,12 +322,21 @@ def test_the_same_export_is_the_same_zip(source: LayerSource, tmp_path: Path) ->
     assert first.sha256 == second.sha256
 
 
-def test_the_worker_s_engine_imports_none_of_the_heavy_packages(source: LayerSource, tmp_path: Path) -> None:
+HEAVY = {"numpy", "pandas", "pyogrio", "shapely", "pyarrow", "duckdb", "fastapi"}
+"""What no worker of exports imports; its engine does without AWS and without documents, too."""
+
+
+@pytest.mark.parametrize("export_format", ["GPKG", "Shapefile", "GeoParquet"])
+@pytest.mark.parametrize(("entry", "heavy"), [("worker", HEAVY), ("engine", {*HEAVY, "boto3", "botocore", "pydantic"})])
+def test_heavy_packages_are_not_imported(
+    source: LayerSource, tmp_path: Path, export_format: str, entry: str, heavy: set[str]
+) -> None:
     script = (
-        "import sys; from pathlib import Path; from gis_export.engine import export; "
+        f"import sys; from pathlib import Path; import gis_export.{entry}; from gis_export.engine import export; "
         "from gis_export.selection import LayerSource; from gis_export.formats import ExportFormat; "
-        f"export([LayerSource('grid', {source.path!r})], Path({str(tmp_path)!r}), 'o', ExportFormat.GPKG); "
-        "print(sorted({'numpy', 'pandas', 'pyogrio', 'shapely', 'pyarrow'} & set(sys.modules)))"
+        f"source, folder = LayerSource('grid', {source.path!r}), Path({str(tmp_path)!r}); "
+        f"export([source], folder, 'o', ExportFormat('{export_format}')); "
+        f"print(sorted({heavy!r} & set(sys.modules)))"
     )
     path = os.pathsep.join(sys.path)
 

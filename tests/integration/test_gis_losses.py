@@ -20,11 +20,13 @@ import shapely
 from shapely.geometry import box
 
 from cli.loading import prepare
+from gis_export import losses
 from gis_export.area import parse
+from gis_export.delta import Previous
 from gis_export.engine import ExportResult, LayerResult, export
 from gis_export.formats import FORMATS, ExportFormat, LossKind
 from gis_export.selection import LayerSource
-from gis_export.sources import OGR_TYPES
+from gis_export.sources import OGR_TYPES, spared_losses
 from local.sample import write
 from tests.conftest import ogrinfo
 
@@ -44,6 +46,7 @@ def nasty() -> geopandas.GeoDataFrame:
         for y in range(20)
     ]
     texts = ["Größe “Peña”", "", "a,b;c\"d'e", "line\nbreak", " lead", "trail ", "007", "2020-01-01", "NULL"]
+    texts += ["\ttab\t", "\nline", "line\n", "car\rriage", "ver\vtical", "\u2003wide\u00a0"]
 
     def holes(values: Any, dtype: str) -> Any:
         return pd.Series(values, dtype=dtype).mask(random.random(ROWS) < 0.2)
@@ -71,11 +74,15 @@ def nasty() -> geopandas.GeoDataFrame:
     )
 
 
-def loaded(file: Path, layer: str, folder: Path) -> LayerSource:
-    """A county's file as `load` stores it, and as a job reads it."""
-    prepared = prepare(file, layer, folder, key=KEY)
-    types = {field.name: OGR_TYPES[field.type] for field in prepared.manifest.fields if field.type in OGR_TYPES}
-    return LayerSource(layer, str(prepared.directory / "data.fgb"), types)
+def loaded(
+    file: Path, layer: str, folder: Path, export_format: ExportFormat | None = None, key: str | None = KEY
+) -> LayerSource:
+    """A county's file as `load` stores it, and as a job reads it; with a format, with what the manifest knows."""
+    prepared = prepare(file, layer, folder, key=key)
+    fields = prepared.manifest.fields
+    types = {field.name: OGR_TYPES[field.type] for field in fields if field.type in OGR_TYPES}
+    spared = spared_losses(fields, FORMATS[export_format]) if export_format else {}
+    return LayerSource(layer, str(prepared.directory / "data.fgb"), types, spared=spared)
 
 
 @pytest.fixture(scope="module")
@@ -173,9 +180,12 @@ def befallen(value: Any, kind: str, losses: dict[str, str], spec: Any) -> tuple[
         after, met = value.encode()[: spec.text_bytes].decode(errors="ignore"), {LossKind.TEXT_CUT}
         return after.rstrip() if spec.trims_end else after, met
     if LossKind.SPACES in losses:
-        trimmed = after.lstrip() if spec.trims_start else after
-        trimmed = trimmed.rstrip() if spec.trims_end else trimmed
+        trimmed = after.lstrip(spec.trims_start) if spec.trims_start else after
+        trimmed = trimmed.rstrip(spec.trims_end) if spec.trims_end else trimmed
         after, met = trimmed, met | ({LossKind.SPACES} if trimmed != after else set())
+    if LossKind.CONTROL in losses:
+        cleaned = after.replace("\r", "\n").translate(dict.fromkeys([*range(9), 11, *range(14, 32)]))
+        after, met = cleaned, met | ({LossKind.CONTROL} if cleaned != after else set())
     if LossKind.EMPTY in losses and value == "":
         after, met = None, {LossKind.EMPTY}
     if LossKind.DIGITS in losses and not spec.shortens and float(f"{value:.{spec.digits}g}") != value:
@@ -328,3 +338,49 @@ def test_losses_are_counted_in_what_was_selected(
         assert counted[LossKind.TEXT_CUT, "essay"] == cut > 0
     assert result.layers[0].record_count == 100
     assert {column for _, column in counted} <= {None, KEY, "text", "essay"}
+
+
+@pytest.mark.parametrize("export_format", TABULAR)
+def test_what_the_manifest_knows_changes_no_count(tmp_path: Path, export_format: ExportFormat) -> None:
+    nasty().to_file(tmp_path / "nasty.gpkg")
+    source = loaded(tmp_path / "nasty.gpkg", "nasty", tmp_path / "loaded", export_format)
+    told, read = tmp_path / "told", tmp_path / "read"
+    told.mkdir()
+    read.mkdir()
+
+    with_facts = export([source], told, "out", export_format)
+    without = export([replace(source, spared={})], read, "out", export_format)
+
+    assert with_facts.layers == without.layers
+    assert LossKind.NULL in source.spared[KEY]
+    assert LossKind.NULL not in source.spared["text"]
+    check(source, with_facts, with_facts.layers[0], export_format)
+
+
+@pytest.mark.parametrize("export_format", TABULAR)
+def test_a_layer_that_can_lose_nothing_is_not_read_again(
+    tmp_path: Path, export_format: ExportFormat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = nasty()[[KEY, "flag", "whole", "a_rather_long_name", "geometry"]].dropna()
+    plain.assign(ratio=plain[KEY] / 4).to_file(tmp_path / "plain.gpkg")
+    source = loaded(tmp_path / "plain.gpkg", "plain", tmp_path / "loaded", export_format)
+    monkeypatch.setattr(losses, "batches", lambda *_: pytest.fail("it is read"))
+
+    result = export([source], tmp_path, "out", export_format)
+
+    assert [loss for loss in result.layers[0].losses if loss.values] == []
+
+
+def test_what_was_removed_since_is_not_of_the_present_manifest(tmp_path: Path) -> None:
+    """A feature that is gone has a value that no present one has: it is read all the same."""
+    frame = nasty()[[KEY, "essay", "geometry"]].assign(essay="short")
+    frame.to_file(tmp_path / "new.gpkg")
+    extra = frame.iloc[:1].assign(**{KEY: 9_999, "essay": " padded "})
+    pd.concat([frame, extra]).to_file(tmp_path / "old.gpkg")
+    older = loaded(tmp_path / "old.gpkg", "layer", tmp_path / "old")
+    source = loaded(tmp_path / "new.gpkg", "layer", tmp_path / "new", ExportFormat.SHAPEFILE)
+    since = replace(source, previous=Previous(older.path, None, KEY, (KEY, "essay")))
+
+    result = export([since], tmp_path, "out", ExportFormat.SHAPEFILE)
+
+    assert {loss.kind: loss.values for loss in result.layers[0].losses if loss.values} == {LossKind.SPACES: 1}

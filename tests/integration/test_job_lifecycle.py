@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+import terrafusion.jobs.work
+import terrafusion.storage
 from local.aws.endpoint import AwsEndpoint
 from terrafusion.errors import Conflict, FailureReason, JobFailure, TerraFusionError
 from terrafusion.jobs import Job, JobStatus, JobStore
@@ -20,7 +22,7 @@ from terrafusion.jobs.model import now
 from terrafusion.jobs.service import Accepted
 from terrafusion.jobs.store import JobStore as Store
 from terrafusion.jobs.transitions import TRANSITIONS
-from terrafusion.jobs.work import Attempt, Outcome, Progress, result_of
+from terrafusion.jobs.work import Attempt, Outcome, Progress, ResultFile, result_of
 from terrafusion.storage import Storage
 from tests.integration.job_world import ADA, ALIVE, OVERDUE, World, done
 from tests.integration.test_job_store import make
@@ -206,3 +208,39 @@ def test_a_job_that_could_not_be_handed_over_says_so_and_frees_its_key(
     assert 'status_on_submit":"FAILED"' in world.lines.getvalue()
     with pytest.raises(Conflict):
         world.service.cancel(ADA, job.job_id)
+
+
+@pytest.mark.parametrize("at", ["small", "large"])
+def test_a_job_that_is_cancelled_while_its_files_are_kept_leaves_none(
+    endpoint: AwsEndpoint, bucket_names: dict[str, str], data: Storage, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """An upload learns of it while it is under way; what was kept before is taken back."""
+    world = World(endpoint, bucket_names["ResultsBucket"], data)
+    job = world.service.submit(ADA, "a", "v", Accepted({}))
+    monkeypatch.setattr(terrafusion.jobs.work, "REPORT_EVERY_SECONDS", 0)
+    monkeypatch.setattr(terrafusion.storage, "TICK_SECONDS", 0)
+    upload, uploaded = Storage.upload, []
+
+    def watched(storage: Storage, path: Path, key: str, media_type: str, tick: Callable[[], None]) -> None:
+        def cancel() -> None:
+            if path.name == at:
+                world.service.cancel(ADA, job.job_id)
+            tick()
+
+        upload(storage, path, key, media_type, cancel)
+        uploaded.append(path.name)
+
+    def work(claimed: Job, directory: Path, progress: Progress) -> Outcome:
+        for name, size in (("small", 1_000), ("large", 40_000_000)):
+            (directory / name).write_bytes(bytes(size))
+        files = [ResultFile(directory / name, name, "text/plain") for name in ("small", "large")]
+        return Outcome("done", {}, files[0], (files[1],))
+
+    monkeypatch.setattr(Storage, "upload", watched)
+    status = world.worker.run(job.job_id, Attempt.of_workflow("2026-01-01T00:00:00Z#0"), ALIVE, work)
+
+    prefix = f"results/{world.plugin.slug}/a/{job.job_id}/"
+    kept = endpoint.client("s3").list_objects_v2(Bucket=bucket_names["ResultsBucket"], Prefix=prefix)
+    assert status is JobStatus.CANCELLED
+    assert uploaded == (["small"] if at == "large" else [])
+    assert "Contents" not in kept

@@ -7,14 +7,12 @@ own join finds each row at once.
 import datetime as dt
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gis_export.joins import KEY, TABLE, Join
 from terrafusion.counties import FieldType, LayerManifest
 
-KEY = "property_id"
-TABLE = "properties"
 VALUE_FIELDS = (
     "assessed_land_value",
     "assessed_improvement_value",
@@ -30,15 +28,6 @@ SQL_TYPES = {
     FieldType.DATE: "DATE",
     FieldType.STRING: "VARCHAR",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Join:
-    """A table to join by `property_id`: its SQLite file, and the columns that it brings, with their OGR types."""
-
-    path: str
-    columns: tuple[str, ...]
-    dates: tuple[str, ...]
 
 
 def lacking(layer: LayerManifest, properties: LayerManifest) -> tuple[str, ...]:

@@ -68,6 +68,7 @@ def readme(document: Mapping[str, Any], plan: ExportPlan) -> str:
     for layer in document["layers"]:
         lines.append(f"{layer['name']}: {layer['record_count']:,} features, {layer['geometry_type']}")
         lines += [f"  - {warning}" for warning in layer["warnings"]]
+        lines += [f"  - style for QGIS: {layer['style']}"] if layer["style"] else []
     lines += [
         f"{layer}: left out, as your role may not see them: {', '.join(fields)}"
         for layer, fields in document["redacted"].items()

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from gis_export.assessment import KEY, lacking
+from gis_export.assessment import lacking
 from gis_export.delta import change_column
+from gis_export.joins import KEY
 from gis_export.models import ExportRequest
 from gis_export.refusal import nearest, refuse
 from terrafusion.counties import CountySnapshot, GisExportConfiguration

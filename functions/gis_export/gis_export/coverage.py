@@ -6,7 +6,7 @@ It holds a layer in memory, some 5 kB a feature: layers beyond `MAX_FEATURES` ar
 from pathlib import Path
 
 from gis_export.gdal import Library, strings
-from gis_export.target import Cancelled, Watch
+from gis_export.target import Watch
 
 MAX_FEATURES = 250_000
 """At 5 kB each, 1.2 of a worker's 2 GB."""
@@ -35,8 +35,7 @@ def simplify(library: Library, watch: Watch, source: Path, target: Path, toleran
         finally:
             library.GDALAlgorithmRelease(algorithm)
             library.GDALAlgorithmRelease(vector)
-        if watch.stopped:
-            raise Cancelled("The export was stopped.")
+        watch.check()
         if not done:
             heard.fail("The polygons cannot be simplified.")
         heard.check()

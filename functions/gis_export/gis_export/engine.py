@@ -1,19 +1,20 @@
 """The export engine: layers in, one file out, by GDAL's VectorTranslate in this process, in constant memory."""
 
-import hashlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from gis_export.archive import zip_files
+from gis_export.archive import checksum, zip_files
 from gis_export.area import Area
 from gis_export.formats import FORMATS, ZIP_MEDIA_TYPE, ExportFormat
-from gis_export.gdal import TooLarge, load
+from gis_export.gdal import load
 from gis_export.limits import Limits
 from gis_export.order import LayerResult, Order
 from gis_export.selection import LayerSource, Predicate
 from gis_export.stages import Shape
+from gis_export.styles import styled
 from gis_export.target import Cancelled, Progress, Watch
 from gis_export.writer import Writer
 
@@ -32,11 +33,9 @@ class DataFile:
     sha256: str
 
     @classmethod
-    def of(cls, path: Path, name: str) -> "DataFile":
-        """Read a file's size and checksum."""
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return cls(name, path.stat().st_size, digest)
+    def of(cls, path: Path, name: str, tick: Callable[[], None]) -> "DataFile":
+        """Read a file's size and checksum; `tick` may raise to stop."""
+        return cls(name, path.stat().st_size, checksum(path, tick))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +112,13 @@ def export(
             library.configure({"CPL_VSIL_CURL_CHUNK_SIZE": str(AREA_READ_BYTES) if area else None})
             writer = Writer(library, work, stages, stem, order, watch)
             layers = writer.write(sources)
-        result = _packed(work, directory, stem, export_format, layers, companions, bundle)
-        try:
-            order.limits.check_bytes(result.size_bytes)
-        except TooLarge:
-            result.path.unlink()
-            raise
-        return result
+        spec = FORMATS[export_format]
+        packed = spec.always_zipped or bundle or len(list(work.iterdir())) > 1
+        styles = {source.name: source.style for source in sources if source.style}
+        layers = styled(work, export_format, spec, layers, styles, packed=packed)
+        result = _packed(work, stages, stem, export_format, layers, companions, bundle, watch)
+        order.limits.check_bytes(result.size_bytes)
+        return replace(result, path=result.path.replace(directory / result.file_name))
     finally:
         shutil.rmtree(work, ignore_errors=True)
         shutil.rmtree(stages, ignore_errors=True)
@@ -127,25 +126,28 @@ def export(
 
 def _packed(
     work: Path,
-    directory: Path,
+    stages: Path,
     stem: str,
     export_format: ExportFormat,
     layers: tuple[LayerResult, ...],
     companions: Companions | None,
     bundle: bool,
+    watch: Watch,
 ) -> ExportResult:
-    """Move the file out of the work folder, in a zip where it is several, or is to have company."""
+    """The one file of the export: what was made, in a zip where it is several, or is to have company."""
     spec = FORMATS[export_format]
     made = sorted(work.iterdir())
+    watch.step = "Checksums"
+    tick = partial(watch.at, 1.0)
     if not (spec.always_zipped or bundle or len(made) > 1):
-        path = made[0].replace(directory / made[0].name)
-        data = DataFile.of(path, path.name)
-        return ExportResult(path, spec.media_type, path.name, data.size_bytes, data.sha256, layers, (data,))
+        data = DataFile.of(made[0], made[0].name, tick)
+        return ExportResult(made[0], spec.media_type, data.name, data.size_bytes, data.sha256, layers, (data,))
     files = [path for root in made for path in (sorted(root.rglob("*")) if root.is_dir() else [root]) if path.is_file()]
-    parts = tuple(DataFile.of(path, path.relative_to(work).as_posix()) for path in files)
+    parts = tuple(DataFile.of(path, path.relative_to(work).as_posix(), tick) for path in files)
     if companions:
         companions(work, parts, layers)
-    path = directory / f"{stem}{spec.extension if len(layers) == 1 or spec.many_layers else ''}.zip"
-    zip_files(path, sorted(work.iterdir()))
-    packed = DataFile.of(path, path.name)
+    path = stages / f"{stem}{spec.extension if len(layers) == 1 or spec.many_layers else ''}.zip"
+    watch.step = "Packing"
+    zip_files(path, sorted(work.iterdir()), tick)
+    packed = DataFile.of(path, path.name, tick)
     return ExportResult(path, ZIP_MEDIA_TYPE, path.name, packed.size_bytes, packed.sha256, layers, parts)

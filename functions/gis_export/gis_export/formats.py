@@ -40,24 +40,13 @@ class ExportFormat(StrEnum):
         return found
 
 
-OLD_NAMES: Mapping[str, ExportFormat] = MappingProxyType(
-    {
-        "geopackage": ExportFormat.GPKG,
-        "shp": ExportFormat.SHAPEFILE,
-        "esri shapefile": ExportFormat.SHAPEFILE,
-        "json": ExportFormat.GEOJSON,
-        "geojsonl": ExportFormat.GEOJSONSEQ,
-        "ndjson": ExportFormat.GEOJSONSEQ,
-        "fgb": ExportFormat.FLATGEOBUF,
-        "gdb": ExportFormat.FILEGDB,
-        "openfilegdb": ExportFormat.FILEGDB,
-        "parquet": ExportFormat.GEOPARQUET,
-        "excel": ExportFormat.XLSX,
-        "mapinfo file": ExportFormat.MAPINFO,
-        "tab": ExportFormat.MAPINFO,
-        "sqlite": ExportFormat.SPATIALITE,
-    }
-)
+OLD_NAMES: Mapping[str, ExportFormat] = MappingProxyType({
+    "geopackage": ExportFormat.GPKG, "shp": ExportFormat.SHAPEFILE, "esri shapefile": ExportFormat.SHAPEFILE,
+    "json": ExportFormat.GEOJSON, "geojsonl": ExportFormat.GEOJSONSEQ, "ndjson": ExportFormat.GEOJSONSEQ,
+    "fgb": ExportFormat.FLATGEOBUF, "gdb": ExportFormat.FILEGDB, "openfilegdb": ExportFormat.FILEGDB,
+    "parquet": ExportFormat.GEOPARQUET, "excel": ExportFormat.XLSX, "mapinfo file": ExportFormat.MAPINFO,
+    "tab": ExportFormat.MAPINFO, "sqlite": ExportFormat.SPATIALITE,
+})  # fmt: skip
 
 
 class Nulls(StrEnum):
@@ -77,6 +66,7 @@ class LossKind(StrEnum):
     TYPE = "type"
     TEXT_CUT = "text_cut"
     SPACES = "spaces"
+    CONTROL = "control_characters"
     EMPTY = "empty"
     NULL = "null"
     DIGITS = "digits"
@@ -96,11 +86,10 @@ class FormatSpec:
     `many_layers`: one file holds several; else several layers are a zip of files. `always_zipped`: one layer alone is
     several files. `keeps_schema`: the file tells its columns and row count without being read through. `types`: what
     columns become, by OGR's names, where the file does not keep them or tell. `text_bytes`: longer text is cut.
-    `trims_start`, `trims_end`: spaces at the ends of text go. `empty_is_null`: empty text reads as null. `digits`: of
-    floating point numbers, None for all; with `shortens` of those alone whose further digits look like noise.
-    `holds_64_bits`: integers beyond 2^53 survive as numbers. `zones`, `milliseconds`: whether moments keep them.
-    `always`: what befalls every layer, in words. `max_bytes`: a layer's limit. `max_rows`: a layer's limit, of the
-    format or of what a worker holds in memory.
+    `trims_start`, `trims_end`: characters that go at the ends of text. `empty_is_null`: empty text reads as null.
+    `digits`: of floating point numbers, None for all; with `shortens` of those alone whose further digits look like
+    noise. `holds_64_bits`: integers beyond 2^53 survive as numbers. `zones`, `milliseconds`: whether moments keep
+    them. `always`: what befalls every layer, in words. `max_bytes`, `max_rows`: a layer's limits.
     """
 
     driver: str
@@ -114,8 +103,9 @@ class FormatSpec:
     forced_crs: str | None = None
     types: Mapping[str, str] = field(default_factory=dict)
     text_bytes: int | None = None
-    trims_start: bool = False
-    trims_end: bool = False
+    trims_start: str = ""
+    trims_end: str = ""
+    drops_controls: bool = False
     empty_is_null: bool = False
     nulls: Nulls = Nulls.KEPT
     digits: int | None = None
@@ -142,8 +132,9 @@ class FormatSpec:
         """What the format cannot hold, in words, for whoever chooses one."""
         said = {
             f"text is cut at {self.text_bytes} bytes": self.text_bytes is not None,
-            "spaces at the start of text are lost": self.trims_start,
-            "spaces at the end of text are lost": self.trims_end,
+            "spaces at the start of text are lost": bool(self.trims_start),
+            "spaces at the end of text are lost": bool(self.trims_end),
+            "control characters in text are lost": self.drops_controls,
             "empty text reads as null": self.empty_is_null,
             "null reads as empty text": self.nulls is Nulls.EMPTY,
             "null is 0 in numbers, and empty text": self.nulls is Nulls.ZERO,
@@ -160,6 +151,7 @@ class FormatSpec:
         return (*self.always.values(), *types, *(text for text, holds in said.items() if holds))
 
 
+NO_INDEX = "SPATIAL_INDEX=NO"
 DATES_AS_TEXT = {"Date": "String", "Time": "String", "DateTime": "String"}
 
 FORMATS: Mapping[ExportFormat, FormatSpec] = MappingProxyType(
@@ -169,11 +161,11 @@ FORMATS: Mapping[ExportFormat, FormatSpec] = MappingProxyType(
             "ESRI Shapefile",
             ".shp",
             "application/vnd.shp",
-            ("ENCODING=UTF-8", "SPATIAL_INDEX=NO"),
+            ("ENCODING=UTF-8", NO_INDEX),
             always_zipped=True,
             text_bytes=254,
-            trims_start=True,
-            trims_end=True,
+            trims_start=" ",
+            trims_end=" ",
             empty_is_null=True,
             holds_64_bits=False,
             always={LossKind.NAME: "names of columns are cut to 10 bytes"},
@@ -201,9 +193,7 @@ FORMATS: Mapping[ExportFormat, FormatSpec] = MappingProxyType(
             always={LossKind.COORDINATES: "coordinates have 7 decimals (RFC 7946)"},
         ),
         ExportFormat.FLATGEOBUF: FormatSpec("FlatGeobuf", ".fgb", "application/flatgeobuf"),
-        ExportFormat.GEOPARQUET: FormatSpec(
-            "FlatGeobuf", ".parquet", "application/vnd.apache.parquet", ("SPATIAL_INDEX=NO",)
-        ),
+        ExportFormat.GEOPARQUET: FormatSpec("FlatGeobuf", ".parquet", "application/vnd.apache.parquet", (NO_INDEX,)),
         ExportFormat.KML: FormatSpec(
             "KML",
             ".kml",
@@ -212,8 +202,9 @@ FORMATS: Mapping[ExportFormat, FormatSpec] = MappingProxyType(
             keeps_schema=False,
             forced_crs="EPSG:4326",
             types={**DATES_AS_TEXT, "Boolean": "Integer"},
-            trims_start=True,
-            trims_end=True,
+            trims_start=" \n",
+            trims_end=" ",
+            drops_controls=True,
             digits=15,
             holds_64_bits=False,
         ),
@@ -247,6 +238,7 @@ FORMATS: Mapping[ExportFormat, FormatSpec] = MappingProxyType(
             many_layers=True,
             keeps_schema=False,
             text_bytes=32_767,
+            drops_controls=True,
             empty_is_null=True,
             digits=16,
             holds_64_bits=False,
@@ -269,10 +261,12 @@ FORMATS: Mapping[ExportFormat, FormatSpec] = MappingProxyType(
             "GML",
             ".gml",
             "application/gml+xml",
-            dataset_options=("FORMAT=GML3.2",),
+            (),
+            ("FORMAT=GML3.2",),
             many_layers=True,
             always_zipped=True,
-            trims_start=True,
+            trims_start=" \t\n",
+            drops_controls=True,
             empty_is_null=True,
             digits=15,
         ),
@@ -293,7 +287,7 @@ FORMATS: Mapping[ExportFormat, FormatSpec] = MappingProxyType(
             max_bytes=2**31,
         ),
         ExportFormat.SPATIALITE: FormatSpec(
-            "SQLite", ".sqlite", "application/vnd.sqlite3", dataset_options=("SPATIALITE=YES",), many_layers=True
+            "SQLite", ".sqlite", "application/vnd.sqlite3", (), ("SPATIALITE=YES",), many_layers=True
         ),
     }
 )

@@ -2,42 +2,22 @@
 
 import ctypes
 import json
-from collections.abc import Collection
-from ctypes import c_char_p, c_double, c_float, c_int, c_void_p, py_object
+from collections.abc import Callable, Collection, Iterator
+from ctypes import c_double, c_float, c_int
 from pathlib import Path
 from typing import Any
 
 from gis_export import crs
-from gis_export.gdal import Library, Messages, dataset, strings
+from gis_export.arrow import batches
+from gis_export.gdal import Library, Messages, dataset
 
 ROW_GROUP_ROWS = 65_536
+BATCH_ROWS = 16_384
 GEOMETRY_COLUMN = "geometry"
 GDAL_GEOMETRY_COLUMN = "wkb_geometry"
 DATE_TIME = 11  # OFTDateTime
 UTC, NO_VALUE = 100, -1  # GDAL's time zone flag, and ours for a null
 PEEKED_ROWS = 1_000
-_STREAM_NAME = b"arrow_array_stream"
-
-
-class _ArrowStream(ctypes.Structure):
-    """The Arrow C stream interface: five pointers."""
-
-    _fields_ = [(name, c_void_p) for name in ("get_schema", "get_next", "get_last_error", "release", "private_data")]
-
-
-_new_capsule = ctypes.pythonapi.PyCapsule_New
-_new_capsule.restype = py_object
-_new_capsule.argtypes = (c_void_p, c_char_p, c_void_p)
-
-
-class _Exported:
-    """A stream that an Arrow library may take over, once."""
-
-    def __init__(self, stream: _ArrowStream) -> None:
-        self._stream = stream
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> Any:
-        return _new_capsule(ctypes.addressof(self._stream), _STREAM_NAME, None)
 
 
 def write_geoparquet(
@@ -47,29 +27,31 @@ def write_geoparquet(
     target: Path,
     target_crs: str,
     geometry_type: str,
+    tick: Callable[[], None],
     utc: bool | None = None,
 ) -> None:
     """Turn a dataset that GDAL reads, already in its CRS, into GeoParquet: WKB, zstd, one group per 65,536 rows.
 
-    `utc` says whether its moments are marked as UTC; None looks at the first.
+    `tick` is called now and then, and may raise to stop. `utc` says whether its moments are marked as UTC; None looks
+    at the first.
     """
     from arro3.core import RecordBatchReader
     from arro3.io import write_parquet
 
     with dataset(library, source, heard) as opened:
         layer = library.GDALDatasetGetLayer(opened, 0)
-        stream = _ArrowStream()
-        options = ["INCLUDE_FID=NO", "MAX_FEATURES_IN_BATCH=16384"]
-        if is_utc(library, layer) if utc is None else utc:
-            options.append("TIMEZONE=UTC")
-        if not library.OGR_L_GetArrowStream(layer, ctypes.byref(stream), strings(options)):
-            heard.fail("GDAL gives no Arrow stream.")
+        zone = ["TIMEZONE=UTC"] if (is_utc(library, layer) if utc is None else utc) else []
+        reader = batches(library, heard, layer, BATCH_ROWS, zone)
         metadata = _geo_metadata(library, layer, target_crs, geometry_type)
-        reader = RecordBatchReader.from_arrow(_Exported(stream))
         schema = _plain_schema(reader.schema)
-        renamed = RecordBatchReader.from_batches(schema, (batch.with_schema(schema) for batch in reader))
+
+        def renamed() -> Iterator[Any]:
+            for batch in reader:
+                tick()
+                yield batch.with_schema(schema)
+
         write_parquet(
-            renamed,
+            RecordBatchReader.from_batches(schema, renamed()),
             str(target),
             compression="zstd(1)",
             max_row_group_size=ROW_GROUP_ROWS,

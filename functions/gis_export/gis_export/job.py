@@ -37,7 +37,7 @@ class ExportWork:
         result = task.export(sources, directory, progress)
         self.audit.add(record(task, result.layers))
         packed = DataFile(result.file_name, result.size_bytes, result.sha256)
-        file = ResultFile(result.path, result.file_name, result.media_type, "result_file_location")
+        file = ResultFile(result.path, result.file_name, result.media_type, "result_file_location", result.sha256)
         return outcome_of_one(task, result.layers, packed, file, directory, self.keep_days)
 
     def _kept(self, parts: Division, job: Job) -> Division:

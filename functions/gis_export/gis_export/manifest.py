@@ -27,6 +27,7 @@ def layer_documents(layers: Sequence[LayerResult], told: Mapping[str, Sequence[s
             "extent": list(layer.extent) if layer.extent else None,
             "warnings": [*layer.warnings, *told.get(layer.name, ())],
             "field_crosswalk": dict(layer.field_crosswalk),
+            "style": layer.style,
             "losses": [loss.document for loss in layer.losses],
         }
         for layer in layers

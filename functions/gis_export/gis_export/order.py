@@ -50,7 +50,8 @@ class LayerResult:
     """A layer as written, or the error that kept it from being so.
 
     `field_crosswalk` gives the column's name in the file where it is another; `extent` is west, south, east, north in
-    the target CRS, None where the file does not tell.
+    the target CRS, None where the file does not tell; `columns` are named as in the file; `style` says where the
+    layer's style is, a table or a file beside the data.
     """
 
     name: str
@@ -62,6 +63,8 @@ class LayerResult:
     extent: tuple[float, float, float, float] | None = None
     error: str | None = None
     changes: Mapping[str, int] | None = None
+    columns: tuple[str, ...] = ()
+    style: str | None = None
 
 
 def failure(error: LayerError) -> LayerResult:

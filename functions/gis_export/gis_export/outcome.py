@@ -48,7 +48,7 @@ def outcome_of_parts(
     size = sum(file.size_bytes for file in files)
     return Outcome(
         message=f"{_message(task, layers)}, in {len(files):,} parts",
-        document=_document(task, layers, document, size, DataFile.of(path, MANIFEST).sha256, keep_days),
+        document=_document(task, layers, document, size, DataFile.of(path, MANIFEST, lambda: None).sha256, keep_days),
         file=ResultFile(path, MANIFEST, JSON_TYPE, "result_file_location"),
         kept=tuple(files),
         samples=_samples(layers, size),

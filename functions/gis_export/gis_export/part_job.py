@@ -72,7 +72,7 @@ class PartWork:
             missing = (f"the layer is missing: {failure.message}",)
             return PartResult(LayerResult(part.layer, 0, "Unknown", missing, {}, error=failure.message), None)
         key = WorkFolder(self.results, job).key(f"{self.number:05}/{self.token}/{result.file_name}")
-        self.results.upload(result.path, key, result.media_type)
+        self.results.upload(result.path, key, result.media_type, lambda: progress.tell(1, "Keeping the part"))
         (layer,) = result.layers
         return PartResult(layer, KeptFile(key, result.file_name, result.media_type, result.size_bytes, result.sha256))
 

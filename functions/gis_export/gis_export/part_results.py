@@ -29,6 +29,7 @@ class PartResult:
         layer, file = document["layer"], document["file"]
         kinds = {
             "warnings": tuple(layer["warnings"]),
+            "columns": tuple(layer["columns"]),
             "losses": tuple(Loss(**{**loss, "kind": LossKind(loss["kind"])}) for loss in layer["losses"]),
             "extent": tuple(layer["extent"]) if layer["extent"] else None,
         }

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from xml.sax.saxutils import escape, quoteattr
 
+from gis_export import layers
 from gis_export.area import Area, in_layer_crs
-from gis_export.assessment import Join
 from gis_export.delta import Previous
+from gis_export.formats import LossKind
 from gis_export.gdal import Library, dataset
+from gis_export.joins import Join
 
-NO_SUBTYPE = 0
 INTEGER_64 = 12  # OFTInteger64
 EXACT = 2**53
 """Up to here, integers are exact as floating point."""
@@ -46,8 +47,10 @@ class LayerSource:
     """A layer of a county: a FlatGeobuf, as a local path or `/vsis3/bucket/key`.
 
     `types` names the columns that are to be of another type than the file says: `Date`, `Time`, `String`. `where` is a
-    condition of OGR's SQL, as `gis_export.where` writes it; `join` brings further columns;
-    with `previous` only what changed since is wanted; `settled` is known where the file is a part of the layer.
+    condition of OGR's SQL, as `gis_export.where` writes it; `join` brings further columns; with `previous` only what
+    changed since is wanted; `settled` is known where the file is a part of the layer. `spared` says by column which
+    losses of the format that is to be written none of its values can meet, whatever of them is selected. `style` is
+    QGIS's, as the text of a QML file.
     """
 
     name: str
@@ -57,6 +60,8 @@ class LayerSource:
     join: Join | None = None
     previous: Previous | None = None
     settled: Settled | None = None
+    spared: Mapping[str, Collection[LossKind]] = field(default_factory=dict)
+    style: str | None = None
 
 
 def selection(library: Library, source: LayerSource, area: Area | None) -> str:
@@ -83,21 +88,12 @@ def selection(library: Library, source: LayerSource, area: Area | None) -> str:
     return _virtual(source, f"{head}{region}<FeatureCount>{count}</FeatureCount>{fields}")
 
 
-def type_name(library: Library, field: int) -> str:
-    """A column's type by OGR's name: its subtype where it has one."""
-    subtype = library.OGR_Fld_GetSubType(field)
-    if subtype != NO_SUBTYPE:
-        return str(library.OGR_GetFieldSubTypeName(subtype).decode())
-    return str(library.OGR_GetFieldTypeName(library.OGR_Fld_GetType(field)).decode())
-
-
 def big_integers(library: Library, what: str, columns: Collection[str] | None) -> list[str]:
     """The columns, of those wanted, with an integer that floating point would round."""
     with library.listening() as heard, dataset(library, what, heard) as opened:
         layer = library.GDALDatasetGetLayer(opened, 0)
-        definition = library.OGR_L_GetLayerDefn(layer)
-        fields = [library.OGR_FD_GetFieldDefn(definition, i) for i in range(library.OGR_FD_GetFieldCount(definition))]
-        integers = [library.OGR_Fld_GetNameRef(f).decode() for f in fields if library.OGR_Fld_GetType(f) == INTEGER_64]
+        found = layers.fields(library, layer).items()
+        integers = [name for name, field in found if library.OGR_Fld_GetType(field) == INTEGER_64]
         names = [name for name in integers if columns is None or name in columns]
         if not names or not _has_big(library, layer, names):
             return []
@@ -122,12 +118,8 @@ def _origin(library: Library, layer: int, where: str | None) -> str:
     if where is None:
         return f"<SrcLayer>{escape(name)}</SrcLayer>"
     # `gis_export.where` wrote the condition, and quoted what is in it
-    query = f"SELECT * FROM {_quoted(name)} WHERE {where}"  # noqa: S608  # nosec B608
+    query = f"SELECT * FROM {layers.quoted(name)} WHERE {where}"  # noqa: S608  # nosec B608
     return f"<SrcSQL>{escape(query)}</SrcSQL>"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _virtual(source: LayerSource, content: str) -> str:
@@ -137,15 +129,12 @@ def _virtual(source: LayerSource, content: str) -> str:
 
 def _fields(library: Library, layer: int, types: Mapping[str, str]) -> list[str]:
     """All columns in order, each with its type, as a virtual layer that names one must name all."""
-    definition = library.OGR_L_GetLayerDefn(layer)
     written = []
-    for index in range(library.OGR_FD_GetFieldCount(definition)):
-        column = library.OGR_FD_GetFieldDefn(definition, index)
-        name = library.OGR_Fld_GetNameRef(column).decode()
+    for name, column in layers.fields(library, layer).items():
         own_type = library.OGR_GetFieldTypeName(library.OGR_Fld_GetType(column)).decode()
         subtype = library.OGR_Fld_GetSubType(column)
         attributes = [f"name={quoteattr(name)}", f"src={quoteattr(name)}", f'type="{types.get(name, own_type)}"']
-        if subtype != NO_SUBTYPE:
+        if subtype != layers.NO_SUBTYPE:
             attributes.append(f'subtype="{library.OGR_GetFieldSubTypeName(subtype).decode()}"')
         if width := library.OGR_Fld_GetWidth(column):
             attributes.append(f'width="{width}"')

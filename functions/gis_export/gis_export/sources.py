@@ -1,15 +1,17 @@
 """The layers of a plan, as the engine reads them straight from the data bucket."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gis_export.assessment import Join, value_table
+from gis_export.assessment import value_table
 from gis_export.delta import Previous
+from gis_export.formats import FORMATS, FormatSpec, LossKind
+from gis_export.joins import Join
 from gis_export.plan import ExportPlan
 from gis_export.selection import LayerSource
 from gis_export.where import where
-from terrafusion.counties import Catalogue, CountySnapshot, FieldType, LayerManifest
+from terrafusion.counties import Catalogue, CountySnapshot, Field, FieldType, LayerManifest, Values
 from terrafusion.errors import FailureReason, JobFailure, NotFound
 from terrafusion.filters import check
 from terrafusion.jobs.model import Job
@@ -17,6 +19,7 @@ from terrafusion.storage import Storage
 
 OGR_TYPES = {FieldType.DATE: "Date", FieldType.TIME: "Time"}
 """Types that FlatGeobuf cannot say, by OGR's names."""
+STYLE = "style.qml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,33 @@ def layer_source(
     types = {field.name: OGR_TYPES[field.type] for field in layer.fields if field.type in OGR_TYPES}
     key = catalogue.file_key(snapshot.county_id, layer, "data.fgb")
     previous = _previous(catalogue, data, plan, layer, snapshot.county_id) if plan.since else None
-    return LayerSource(name, f"/vsis3/{data.bucket}/{key}", types, condition, previous=previous)
+    spared = spared_losses(layer.fields, FORMATS[plan.export_format])
+    path = f"/vsis3/{data.bucket}/{key}"
+    style = _style(catalogue, data, snapshot.county_id, layer)
+    return LayerSource(name, path, types, condition, previous=previous, spared=spared, style=style)
+
+
+def _style(catalogue: Catalogue, data: Storage, county: str, layer: LayerManifest) -> str | None:
+    return data.read(catalogue.file_key(county, layer, STYLE)).decode() if layer.file(STYLE) else None
+
+
+def spared_losses(fields: Sequence[Field], spec: FormatSpec) -> dict[str, frozenset[LossKind]]:
+    """Losses that no value of a column can meet, as the county's manifest knows of all its rows."""
+    return {field.name: frozenset(_spared(field, field.values, spec)) for field in fields if field.values is not None}
+
+
+def _spared(field: Field, values: Values, spec: FormatSpec) -> Iterator[LossKind]:
+    met = {
+        LossKind.NULL: field.nulls > 0,
+        LossKind.SPACES: values.padded,
+        LossKind.EMPTY: values.empty,
+        LossKind.CONTROL: values.controls,
+        LossKind.DIGITS: values.digits > (spec.digits or 0),
+        LossKind.BIG_INTEGER: values.big,
+        LossKind.ZONE: values.zoned,
+        LossKind.MILLISECONDS: values.subseconds,
+    }
+    return (kind for kind, may_be in met.items() if not may_be)
 
 
 def _previous(catalogue: Catalogue, data: Storage, plan: ExportPlan, layer: LayerManifest, county: str) -> Previous:

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gis_export.area import Area, in_layer_crs
-from gis_export.assessment import KEY, TABLE, Join
 from gis_export.changes import ChangedLayer
 from gis_export.coverage import MAX_FEATURES, simplify
 from gis_export.delta import Previous
 from gis_export.features import REPORT_EVERY, created, features
 from gis_export.gdal import Library, TooLarge, dataset
+from gis_export.joins import KEY, TABLE, Join
 from gis_export.selection import LayerSource, Predicate, selection
 from gis_export.target import Watch, translated
 
@@ -76,7 +76,7 @@ class Stages:
         """What changed since an older state, each feature with its change; and how many there are of each."""
         path = self._next(source.name)
         counts = ChangedLayer(self._library, self._watch, source, previous, area).write(path, start)
-        return replace(source, path=str(path), where=None, previous=None), counts
+        return replace(source, path=str(path), where=None, previous=None, spared={}), counts  # old rows have old values
 
     def joined(self, source: LayerSource, join: Join, area: Area | None, start: float, share: float) -> LayerSource:
         """The layer with the columns of a table; where the table has no such key, they are null."""

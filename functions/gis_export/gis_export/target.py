@@ -8,6 +8,9 @@ from typing import Any
 from gis_export.gdal import EngineError, Library, Messages, dataset, strings
 from gis_export.symbols import ProgressFunction
 
+TELL_EVERY = 0.001
+"""So much of a part of the work lies between two words on it."""
+
 Progress = Callable[[float], bool]
 
 
@@ -31,17 +34,31 @@ class Watch:
         ------
         Cancelled
         """
-        if self.stopped or not self._progress(fraction):
-            self.stopped = True
+        self.stopped = self.stopped or not self._progress(fraction)
+        self.check()
+
+    def check(self) -> None:
+        """Raise when the work is to stop.
+
+        Raises
+        ------
+        Cancelled
+        """
+        if self.stopped:
             raise Cancelled("The export was stopped.")
 
     def callback(self, start: float, share: float, layer: str = "", count: int = 0) -> Any:
         """GDAL's callback for a part of the work that begins at `start` and is `share` long.
 
-        With a layer's name and count it tells the features that are done.
+        With a layer's name and count it tells the features that are done. GDAL calls for every feature.
         """
+        told = -1.0
 
         def tick(fraction: float, _text: bytes, _data: int) -> int:
+            nonlocal told
+            if fraction - told < TELL_EVERY and fraction < 1:
+                return 0 if self.stopped else 1
+            told = fraction
             if layer:
                 self.step = f"{layer}: {int(count * min(1.0, fraction)):,} of {count:,} features"
             if not self.stopped and not self._progress(start + share * min(1.0, fraction)):
@@ -85,8 +102,7 @@ class Target:
         try:
             self._translate(path, source, arguments, heard, self._watch.callback(start, share, layer, count))
         except EngineError:
-            if self._watch.stopped:
-                raise Cancelled("The export was stopped.") from None
+            self._watch.check()
             raise
 
     def _translate(self, path: Path, source: int, arguments: Sequence[str], heard: Messages, tick: Any) -> None:

@@ -3,10 +3,11 @@
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from ctypes import c_double
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
+from gis_export import layers
 from gis_export.area import Area
 from gis_export.crs import WGS84
 from gis_export.formats import FORMATS, ExportFormat, LossKind
@@ -15,12 +16,9 @@ from gis_export.geoparquet import write_geoparquet
 from gis_export.limits import Column, check_format
 from gis_export.losses import Loss, layer_losses, schema_losses, value_losses
 from gis_export.order import EMPTY, LayerError, LayerResult, Order, blaming, failure
-from gis_export.selection import LayerSource, Predicate, big_integers, selection, type_name
+from gis_export.selection import LayerSource, Predicate, big_integers, selection
 from gis_export.stages import Stages
 from gis_export.target import Target, Watch
-
-MULTI_TYPES = {2: 5, 3: 6}
-"""Line and polygon, and what they are promoted to, as OGC type numbers: a layer mixes single and multi ones."""
 
 GDAL_ON_LOSSES = re.compile(
     r"Normalized/laundered field name|Field .* (created as|of type) |does not (seem to )?natively support|"
@@ -128,8 +126,13 @@ class Writer:
                 made = LayerSource(source.name, str(written_to), {**source.types, **joined})
                 dated = selection(self._library, made, None)
                 kind = found[0].geometry_type
+                at_end = partial(self._watch.at, start + share)
                 utc = source.settled.utc if source.settled else None
-                write_geoparquet(self._library, heard, dated, path, self._order.crs, kind, utc)
+                try:
+                    write_geoparquet(self._library, heard, dated, path, self._order.crs, kind, at_end, utc)
+                except Exception:
+                    self._watch.check()  # arro3 wraps what stopped it
+                    raise
             written_to.unlink()
         return tuple(found)
 
@@ -138,57 +141,63 @@ class Writer:
         part = share / (self._order.stages + 1 + (source.join is not None) + (source.previous is not None))
         source, area, changes = self._staged(source, start, part)
         start, share = start + share - part, part  # what is left for the last pass
-        what = selection(library, source, area)
-        big: list[str] = []
-        if not self._spec.holds_64_bits:
-            wanted = None if attributes is None else attributes[source.name]
-            big = list(source.settled.as_text) if source.settled else big_integers(library, what, wanted)
-            if big:
-                as_text = replace(source, types={**source.types, **dict.fromkeys(big, "String")})
-                what = selection(library, as_text, area)
+        what, big = self._selected(source, area)
         with library.listening() as heard, dataset(library, what, heard) as opened:
             layer = library.GDALDatasetGetLayer(opened, 0)
             count = int(library.OGR_L_GetFeatureCount(layer, 1))
-            columns = _columns(library, layer)
-            kept = list(columns) if attributes is None else attributes[source.name]
+            types = layers.columns(library, layer)
+            kept = list(types) if attributes is None else attributes[source.name]
             self._check_size(source.name, count, layer, kept)
             if not self._spec.holds_attributes:
                 kept = ()
             arguments = self._arguments(source.name, kept, more=target.is_open)
             if self._order.export_format is ExportFormat.DXF:  # its one attribute says on which layer a line is drawn
                 own_name = library.OGR_L_GetName(layer).decode()
-                arguments += ["-sql", f"SELECT '{source.name}' AS Layer FROM {_quoted(own_name)}"]  # noqa: S608  # nosec B608
-            if library.OGR_L_GetGeomType(layer) % 1000 in MULTI_TYPES:
+                arguments += ["-sql", f"SELECT '{source.name}' AS Layer FROM {layers.quoted(own_name)}"]  # noqa: S608  # nosec B608
+            if library.OGR_L_GetGeomType(layer) % 1000 in layers.MULTI_TYPES:
                 arguments += ["-nlt", "PROMOTE_TO_MULTI"]
             target.translate(path, opened, arguments, heard, start, share, source.name, count)
-            geometry_type = _geometry_type(library, layer)
+            geometry_type = layers.written_type(library, layer)
             warnings = heard.warnings
-        columns = {name: kind for name, kind in columns.items() if name in set(kept)}
-        losses = (
-            value_losses(
-                library, what, columns, big, self._spec, lambda: self._watch.at(start + share), spatial=area is not None
-            )
-            if count
-            else []
-        )
+        types = {name: kind for name, kind in types.items() if name in set(kept)}
+        losses: list[Loss] = []
+        if count:
+            self._watch.step = f"{source.name}: counting what the format cannot hold"
+            at_end, spatial = partial(self._watch.at, start + share), area is not None
+            losses = value_losses(library, what, types, big, self._spec, source.spared, at_end, spatial=spatial)
         self._watch.at(start + share)
         return _Written(
-            LayerResult(source.name, count, geometry_type, warnings, {}, tuple(losses), changes=changes), columns
+            LayerResult(source.name, count, geometry_type, warnings, {}, tuple(losses), changes=changes), types
         )
+
+    def _selected(self, source: LayerSource, area: Area | None) -> tuple[str, list[str]]:
+        """What GDAL is to open, and the columns of it that are text for the sake of their digits."""
+        library, attributes = self._library, self._order.attributes
+        what = selection(library, source, area)
+        if self._spec.holds_64_bits:
+            return what, []
+        with library.listening() as heard, dataset(library, source.path, heard) as opened:
+            names = layers.fields(library, library.GDALDatasetGetLayer(opened, 0))
+        kept = set(names if attributes is None else attributes[source.name])
+        spared = {name for name, kinds in source.spared.items() if LossKind.BIG_INTEGER in kinds}
+        big = list(source.settled.as_text) if source.settled else big_integers(library, what, kept - spared)
+        if not big:
+            return what, []
+        as_text = replace(source, types={**source.types, **dict.fromkeys(big, "String")})
+        return selection(library, as_text, area), big
 
     def _check_size(self, name: str, count: int, layer: int, kept: Sequence[str]) -> None:
         """Refuse what is too large before anything is written."""
         library = self._library
         self._features += count
         self._order.limits.check_features(self._features)
-        definition = library.OGR_L_GetLayerDefn(layer)
-        fields = [library.OGR_FD_GetFieldDefn(definition, i) for i in range(library.OGR_FD_GetFieldCount(definition))]
-        columns = [
-            Column(type_name(library, field), int(library.OGR_Fld_GetWidth(field)))
-            for field in fields
-            if library.OGR_Fld_GetNameRef(field).decode() in set(kept)
+        found = layers.fields(library, layer).items()
+        wanted = [
+            Column(layers.type_name(library, field), int(library.OGR_Fld_GetWidth(field)))
+            for column, field in found
+            if column in set(kept)
         ]
-        check_format(self._order.export_format, name, count, columns)
+        check_format(self._order.export_format, name, count, wanted)
 
     def _staged(
         self, source: LayerSource, start: float, share: float
@@ -222,10 +231,9 @@ class Writer:
         if self._order.shape.make_valid:
             arguments.append("-makevalid")
         if self._order.attributes is not None and self._spec.holds_attributes:
-            arguments += ["-select", ",".join(_quoted(field) for field in kept)]
+            arguments += ["-select", ",".join(layers.quoted(field) for field in kept)]
         if not more:
-            for option in self._spec.dataset_options:
-                arguments += ["-dsco", option]
+            arguments += [word for option in self._spec.dataset_options for word in ("-dsco", option)]
         for option in (*self._spec.layer_options, *self._more_options(kept)):
             arguments += ["-lco", option]
         return arguments
@@ -247,9 +255,9 @@ class Writer:
         """What came of a layer, by the file's own description where it has one: its rows are all there."""
         result, columns = written.result, written.columns
         after = {name: self._spec.types.get(kind, kind) for name, kind in columns.items()}
-        extent = None
+        box = None
         if self._spec.keeps_schema:
-            after, extent = self._described(result, columns, path, index)
+            after, box = self._described(result, columns, path, index)
         kept_types = self._order.export_format is ExportFormat.GEOPARQUET
         losses = [
             *self._always(columns),
@@ -261,7 +269,8 @@ class Writer:
         if result.record_count == 0:
             told.append(EMPTY)
         crosswalk = {old: new for old, new in zip(columns, after, strict=True) if old != new}
-        return replace(result, warnings=tuple(told), field_crosswalk=crosswalk, losses=tuple(losses), extent=extent)
+        found = replace(result, warnings=tuple(told), losses=tuple(losses), extent=box)
+        return replace(found, field_crosswalk=crosswalk, columns=tuple(after))
 
     def _always(self, columns: Mapping[str, str]) -> list[Loss]:
         losses = layer_losses(self._spec, columns)
@@ -278,40 +287,14 @@ class Writer:
             layer = library.GDALDatasetGetLayerByName(opened, result.name.encode())
             layer = layer or library.GDALDatasetGetLayer(opened, index)
             count = int(library.OGR_L_GetFeatureCount(layer, 1))
-            found = _columns(library, layer)
-            extent = extent_of(library, layer) if count else None
+            found = layers.columns(library, layer)
+            box = layers.extent(library, layer) if count else None
         if count != result.record_count:
             raise EngineError(
                 f"'{result.name}' has {count:,} features in the file, and {result.record_count:,} to write."
             )
         added = set(found) - set(columns) if self._order.export_format is ExportFormat.GML else set()
-        return {name: kind for name, kind in found.items() if name not in added}, extent
-
-
-def extent_of(library: Library, layer: int) -> tuple[float, float, float, float] | None:
-    """A layer's extent as west, south, east, north; None where it has none."""
-    envelope = (c_double * 4)()
-    if library.OGR_L_GetExtent(layer, envelope, 1):
-        return None
-    west, east, south, north = envelope
-    return (west, south, east, north)
-
-
-def _geometry_type(library: Library, layer: int) -> str:
-    """The type that the file holds, as `MultiPolygon`: single geometries are promoted."""
-    flat = library.OGR_L_GetGeomType(layer) % 1000
-    return str(library.OGRGeometryTypeToName(MULTI_TYPES.get(flat, flat)).decode()).replace(" ", "")
-
-
-def _columns(library: Library, layer: int) -> dict[str, str]:
-    """The columns of a layer with their types, subtypes such as Boolean before the type that carries them."""
-    definition = library.OGR_L_GetLayerDefn(layer)
-    fields = [library.OGR_FD_GetFieldDefn(definition, i) for i in range(library.OGR_FD_GetFieldCount(definition))]
-    return {library.OGR_Fld_GetNameRef(field).decode(): type_name(library, field) for field in fields}
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return {name: kind for name, kind in found.items() if name not in added}, box
 
 
 def _free(wanted: str, taken: set[str]) -> str:

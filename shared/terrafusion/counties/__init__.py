@@ -11,6 +11,7 @@ from terrafusion.counties.manifest import (
     LayerManifest,
     Quality,
     Source,
+    Values,
 )
 
 __all__ = [
@@ -25,4 +26,5 @@ __all__ = [
     "LayerManifest",
     "Quality",
     "Source",
+    "Values",
 ]

@@ -3,7 +3,7 @@
 Layout, below `counties/{county_id}/`::
 
     config.json                                   what the county set for itself
-    layers/{layer}/{version}/manifest.json, …     immutable: data.fgb, data.parquet, quarantine.csv
+    layers/{layer}/{version}/manifest.json, …     immutable: data.fgb, data.parquet, quarantine.csv, style.qml
     snapshots/{version}.json                      immutable: the layers that belong together
     current.json                                  the pointer, replaced in one conditional write
 """
@@ -26,6 +26,7 @@ MEDIA_TYPES = {
     ".fgb": "application/flatgeobuf",
     ".parquet": "application/vnd.apache.parquet",
     ".csv": "text/csv; charset=utf-8",
+    ".qml": "application/xml",
 }
 PUBLISH_TRIES = 20
 

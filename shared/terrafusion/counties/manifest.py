@@ -36,14 +36,35 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Values(Frozen):
+    """What a column's values are like, so that nobody need read them to know what another format would change.
+
+    Each holds of the column if it does of one value: `padded` text begins or ends with white space, `empty` is `''`,
+    `controls` has control characters; `digits` is how many significant ones the longest floating point number takes;
+    `big` integers lie beyond ±2^53, where floating point rounds; moments are `zoned`, or have parts of a second.
+    """
+
+    padded: bool = False
+    empty: bool = False
+    controls: bool = False
+    digits: int = 0
+    big: bool = False
+    zoned: bool = False
+    subseconds: bool = False
+
+
 class Field(Frozen):
-    """A column: `width` is the longest text found, in UTF-8 bytes; `source_name` the county's name when mapped."""
+    """A column: `width` is the longest text found, in UTF-8 bytes; `source_name` the county's name when mapped.
+
+    `values` is None in snapshots that were loaded before it was told.
+    """
 
     name: str
     type: FieldType
     width: int | None = None
     nulls: int = 0
     source_name: str | None = None
+    values: Values | None = None
 
 
 class FileEntry(Frozen):

@@ -59,12 +59,16 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class ResultFile:
-    """A file that a job made; the result's member `location_field`, when named, will tell its address in S3."""
+    """A file that a job made; the result's member `location_field`, when named, will tell its address in S3.
+
+    `sha256` in hex where the work knows it already.
+    """
 
     path: Path
     name: str
     media_type: str
     location_field: str | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,15 @@ class Progress:
         """
         if self._deadline.get_remaining_time_in_millis() < self._stop_at_millis:
             raise JobFailure(FailureReason.TIMEOUT, "The work did not fit into the worker's time limit.")
+        self.tell(fraction, message)
+
+    def tell(self, fraction: float, message: str) -> None:
+        """Report as `__call__` does, however little time is left: the work is done, and only kept.
+
+        Raises
+        ------
+        JobSuperseded
+        """
         moment = time.monotonic()
         if moment - self._reported_at < REPORT_EVERY_SECONDS:
             return
@@ -181,7 +194,7 @@ class Worker:
             if not isinstance(outcome, Outcome):
                 return outcome
             with steps.time("keep"):
-                return self._finish(job, outcome)
+                return self._finish(job, outcome, progress)
 
         ended = self.run_part(job_id, attempt, deadline, whole, goes_on=goes_on)
         if ended is None:
@@ -224,22 +237,23 @@ class Worker:
                 self._fail(job, FailureReason.PROCESSING_EXCEPTION, "The job failed unexpectedly.")
         return None
 
-    def _finish(self, job: Job, outcome: Outcome) -> Job:
+    def _finish(self, job: Job, outcome: Outcome, progress: Progress) -> Job:
         """Keep the result under a key of this attempt's own, and only then let the job point to it."""
         folder = f"results/{job.plugin}/{job.county_id}/{job.job_id}/{key_part(job.attempt)}"
-        document: dict[str, Any] = {"result": dict(outcome.document), "files": []}
-        for file in outcome.files:
-            key = f"{folder}/{file.name}"
-            self.results.upload(file.path, key, file.media_type)
-            document["files"].append(_entry(file, key))
-            if file.location_field:
-                document["result"][file.location_field] = self.results.uri(key)
-        made = [entry["key"] for entry in document["files"]]
-        document["files"] += [asdict(file) for file in outcome.kept]
         result_key = f"{folder}/result.json"
-        self.results.write_json(result_key, document)
+        document: dict[str, Any] = {"result": dict(outcome.document), "files": []}
+        made: list[str] = []
         samples = {spec.name: value for spec, value in (outcome.samples or {}).items()}
         try:
+            for file in outcome.files:
+                key = f"{folder}/{file.name}"
+                made.append(key)
+                document["files"].append(_entry(file, key))
+                self.results.upload(file.path, key, file.media_type, lambda: progress.tell(1, "Keeping the result"))
+                if file.location_field:
+                    document["result"][file.location_field] = self.results.uri(key)
+            document["files"] += [asdict(file) for file in outcome.kept]
+            self.results.write_json(result_key, document)
             return self.store.complete(job.job_id, job.attempt or "", result_key, outcome.message, samples)
         except JobSuperseded:
             for key in (*made, result_key):  # what is kept from earlier steps may be another attempt's as well
@@ -267,8 +281,10 @@ def key_part(attempt: str | None) -> str:
 
 def _entry(file: ResultFile, key: str) -> dict[str, Any]:
     """What the result keeps of a file."""
-    with file.path.open("rb") as content:
-        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    digest = file.sha256
+    if digest is None:
+        with file.path.open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
     size = file.path.stat().st_size
     return {"key": key, "name": file.name, "media_type": file.media_type, "size_bytes": size, "sha256": digest}
 

@@ -1,0 +1,56 @@
+"""A style that an operator loads with a layer comes with the layer's exports."""
+
+import json
+import sqlite3
+import zipfile
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from local.sample import STYLES
+from tests.e2e.support import Client, LocalCloud, terrafusion
+
+COUNTY = "styled"
+
+
+@pytest.fixture(scope="module")
+def analyst(cloud: LocalCloud, sample_files: Path, as_role: Callable[..., Client]) -> Client:
+    options = ("--style", str(STYLES["zoning"]), "--state", str(cloud.state))
+    terrafusion("load", COUNTY, "zoning", str(sample_files / "sample_county.gpkg"), *options)
+    return as_role("GISStaff", COUNTY)
+
+
+def test_a_geopackage_has_it_within(analyst: Client, tmp_path: Path) -> None:
+    job = analyst.submit("GPKG", ("zoning",))
+
+    with closing(sqlite3.connect(analyst.fetch(job, tmp_path))) as database:
+        rows = database.execute("SELECT f_table_name, styleQML FROM layer_styles WHERE useAsDefault").fetchall()
+    assert rows == [("zoning", STYLES["zoning"].read_text())]
+    assert analyst.result(job)["manifest"]["layers"][0]["style"] == "layer_styles"
+
+
+def test_a_bundle_has_it_beside_the_data_and_says_so(analyst: Client, tmp_path: Path) -> None:
+    path = analyst.export(tmp_path, "GeoJSON", ("zoning",), parameters={"bundle": True})
+
+    archive = zipfile.ZipFile(path)
+    data = next(name for name in archive.namelist() if name.endswith(".geojson") and "area" not in name)
+    style = f"{data.removesuffix('.geojson')}.qml"
+    assert archive.read(style).decode() == STYLES["zoning"].read_text()
+    assert f"style for QGIS: {style}" in archive.read("README.txt").decode()
+    manifest = json.loads(archive.read("manifest.json"))
+    assert manifest["layers"][0]["style"] == style
+    assert {data, style} == {file["name"] for file in manifest["files"]}
+
+
+def test_what_is_no_style_is_refused_before_anything_is_loaded(
+    cloud: LocalCloud, sample_files: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.qml").write_text('<!DOCTYPE qgis [<!ENTITY a "b">]><qgis>&a;</qgis>')
+    options = ("--style", str(tmp_path / "bad.qml"), "--state", str(cloud.state))
+
+    done = terrafusion("load", COUNTY, "roads", str(sample_files / "sample_county.gpkg"), *options, check=False)
+
+    assert done.returncode != 0
+    assert "declares a document type or entities" in " ".join(done.stderr.split())
