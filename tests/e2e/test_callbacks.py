@@ -23,9 +23,10 @@ def secret(cloud: LocalCloud) -> bytes:
     return SECRET
 
 
-def test_the_end_is_told(secret: bytes, gis: Client, receiver: Any) -> None:
+@pytest.mark.parametrize("more", [{}, {"features_per_part": 800}], ids=["of one file", "of parts"])
+def test_the_end_is_told(secret: bytes, gis: Client, receiver: Any, more: dict[str, int]) -> None:
     url = f"http://127.0.0.1:{receiver.server_address[1]}/hook"
-    job = gis.submit(parameters={"callback_url": url})
+    job = gis.submit(parameters={"callback_url": url, **more})
 
     wait_until(lambda: receiver.seen, 60)
 

@@ -98,6 +98,15 @@ def test_the_index_of_an_extract_selects_as_a_scan_does(
         assert np.array(info["total_bounds"]) == pytest.approx(part[touches].total_bounds)
 
 
+@pytest.mark.parametrize("count", [1, 16, 17, 257, 1_000])
+def test_an_extract_of_all_is_the_file_that_gdal_wrote_byte_for_byte(folder: Path, count: int) -> None:
+    path, target = layer(folder, count), folder / "all.fgb"
+
+    made(path, (0, count), None, target)
+
+    assert target.read_bytes()[8:] == path.read_bytes()[8:]  # before them a magic number, and a version of its own
+
+
 def touching(bounds: Any, box: tuple[float, float, float, float]) -> Any:
     west, south, east, north = box
     return (bounds[:, 0] <= east) & (bounds[:, 2] >= west) & (bounds[:, 1] <= north) & (bounds[:, 3] >= south)

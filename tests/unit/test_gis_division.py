@@ -1,5 +1,6 @@
 """How an export is divided: exactly, into what a worker and a file take; and what cannot be parted is said."""
 
+import json
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from gis_export.acceptance import accept, understand
 from gis_export.capacity import WORKER_DISK_BYTES, columns_of, part_size, worker_size
 from gis_export.division import check_parts, expected_parts, takes_parts
+from gis_export.estimate import AT_ONCE
 from gis_export.formats import FORMATS, ExportFormat, LossKind
 from gis_export.limits import rows_held, table_bytes
 from gis_export.losses import Loss
@@ -34,6 +36,7 @@ from terrafusion.counties import (
 )
 from terrafusion.errors import Impossible
 from terrafusion.jobs.work import KeptFile
+from tests.conftest import ROOT
 
 DEFAULT = CountyConfiguration()
 
@@ -227,6 +230,12 @@ def test_what_a_file_holds_bounds_a_part_and_geometries_count() -> None:
     assert rows_held(ExportFormat.GPKG, []) is None
     as_text = columns_of(plan, snapshot, "parcels", ("geo_pin",))
     assert table_bytes(1, as_text) == 1 + 15 + 40 + 254
+
+
+def test_estimates_know_how_many_parts_are_made_at_once() -> None:
+    workflow = json.loads((ROOT / "functions/gis_export/workflow.asl.json").read_text(encoding="utf-8"))
+
+    assert workflow["States"]["ExportParts"]["MaxConcurrency"] == AT_ONCE
 
 
 def lost(count: int, column: str = "12 x") -> Loss:

@@ -45,9 +45,7 @@ def extract(
     """
     if span[0] >= span[1]:
         return 0
-    leaves = source.leaves(*span)
-    words, numbers = array("d", leaves), array("Q", leaves)
-    boxes, places = [words[side::5] for side in range(4)], numbers[4::5]
+    boxes, places = _leaves(source, span)
     ends = places[1:] + array("Q", [_end(source, size, span[1])])
     if any(end <= place for place, end in zip(places, ends, strict=True)):
         raise FlatGeobufError("the features don't lie in the order of the index")
@@ -65,6 +63,13 @@ def extract(
             tick()
             file.write(octets)
     return len(kept)
+
+
+def _leaves(source: FlatGeobuf, span: tuple[int, int]) -> tuple[list["array[float]"], "array[int]"]:
+    """West, south, east and north of each feature, and where it begins."""
+    leaves = source.leaves(*span)
+    words = array("d", leaves)
+    return [words[side::5] for side in range(4)], array("Q", leaves)[4::5]
 
 
 def _end(source: FlatGeobuf, size: int, number: int) -> int:
