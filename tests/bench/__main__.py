@@ -1,13 +1,10 @@
-"""`make bench`: speed and memory beside a peer, in one run, written to docs/benchmarks.md; values beside peers' too.
+"""`make bench`: speed and memory beside peers, written to docs/benchmarks.md section by section.
 
-Options: `--parcels N` (1,000,000), `--runs N` (3), `--geopandas-runs N` (1). `python -m tests.bench.exports` measures
-exports alone.
+Options: `--parcels N` (1,000,000), `--runs N` (3), `--geopandas-runs N` (1). Each section can be measured alone:
+`python -m tests.bench.exports`, `market`, `valuations`, `cold_starts`, `newcomer`.
 """
 
 import argparse
-import datetime as dt
-import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -19,9 +16,9 @@ from pathlib import Path
 
 import httpx
 
-from tests.bench import exports, market, valuations
+from tests.bench import cold_starts, exports, market, newcomer, valuations
 from tests.bench.adapter import convert_a_million, section
-from tests.bench.page import PAGE
+from tests.bench.page import machine, put_section
 from tests.e2e.support import Client, LocalCloud, terrafusion
 
 SUBMITS = 100
@@ -35,15 +32,14 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--geopandas-runs", type=int, default=1)
     options = parser.parse_args()
-    exported = exports.section(options.parcels, options.runs, options.geopandas_runs)
+    put_section("Exports", exports.section(options.parcels, options.runs, options.geopandas_runs))
     with tempfile.TemporaryDirectory(prefix="terrafusion-bench-") as folder:
-        cloud = _cloud(Path(folder))
-        sys.stderr.write("metrics\n")
-        converted = convert_a_million(Path(folder))
-    page = _page(exported, cloud) + section(converted) + "\n" + market.section(options.runs)
-    PAGE.write_text(page, encoding="utf-8")
-    sys.stdout.write(page)
+        put_section("The local cloud", _section(_cloud(Path(folder))))
+        put_section("Metrics", section(convert_a_million(Path(folder))))
+    put_section("Market analysis", market.section(options.runs))
     valuations.main()
+    cold_starts.main()
+    newcomer.main()
 
 
 def _cloud(folder: Path) -> dict[str, float]:
@@ -86,26 +82,16 @@ def _timed(call: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def _page(exported: str, cloud: dict[str, float]) -> str:
+def _section(cloud: dict[str, float]) -> str:
     figures = "\n".join(f"| {name} | {value:,.1f} |" for name, value in cloud.items())
-    return f"""# Benchmarks
+    return f"""## The local cloud
 
-Written by `make bench` on {dt.datetime.now(dt.UTC):%Y-%m-%d}: {os.cpu_count()} cores, {_memory_gb():.0f} GB,
-{platform.system()} {platform.machine()}, Python {platform.python_version()}. Shared machines are noisy: the ratios
-count, not the seconds.
-
-{exported}## The local cloud
-
-{SUBMITS} requests; submits by {CLIENTS} clients at once, while the submitted exports run on the same cores.
+{SUBMITS} requests; submits by {CLIENTS} clients at once, while the submitted exports run on the same cores. {machine()}
 
 | figure | value |
 |---|---|
 {figures}
 """
-
-
-def _memory_gb() -> float:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
 
 
 if __name__ == "__main__":

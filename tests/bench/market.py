@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.bench.page import machine, put_section
 from tests.bench.processes import Run, measure, median
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -70,7 +71,7 @@ def section(runs: int) -> str:
 {SALES:,} generated sales over eleven years of {PROPERTIES:,} properties in 240 neighborhoods, medians of {runs}; whole
 processes with interpreter start, files and pictures of the result included. pandas reads the same Parquet
 files and makes the table alone. Clusters are sought among a sample of 100,000 sales. CPU s are of all
-cores together: what the work costs, however many others wait for the same cores.
+cores together: what the work costs, however many others wait for the same cores. {machine()}
 
 | analysis | s | CPU s | MB | pandas s | CPU s | MB | CPU, to pandas |
 |---|---|---|---|---|---|---|---|
@@ -148,7 +149,7 @@ def pandas(kind: str, folder: Path) -> None:
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["section", runs]:
-            sys.stdout.write(section(int(runs)))
+            put_section("Market analysis", section(int(runs)))
         case ["make", folder]:
             make(Path(folder))
         case ["ours", kind, folder]:

@@ -7,7 +7,9 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.bench import ROOT
+from tests.bench.page import machine, put_section
+
 COMMANDS = ("demo", "test-fast")
 
 
@@ -21,7 +23,7 @@ def section() -> str:
     lines = "\n".join(f"| {what} | {before:.0f} | {after:.0f} |" for what, before, after in rows)
     return f"""## A newcomer's start
 
-Seconds from a bare clone, the environment included; pip's cache empty, and full.
+Seconds from a bare clone, the environment included; pip's cache empty, and full. {machine()}
 
 | | cold | warm |
 |---|---|---|
@@ -40,5 +42,10 @@ def _start(folder: Path, cache: Path) -> dict[str, float]:
     return seconds
 
 
+def main() -> None:
+    """Measure, and write the section."""
+    put_section("A newcomer's start", section())
+
+
 if __name__ == "__main__":
-    sys.stdout.write(section())
+    main()

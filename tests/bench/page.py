@@ -1,10 +1,22 @@
 """The benchmarks' page, section by section: each can be measured alone."""
 
+import datetime as dt
+import os
+import platform
 import re
 
 from tests.bench import ROOT
 
 PAGE = ROOT / "docs" / "benchmarks.md"
+
+
+def machine() -> str:
+    """When and on what it was measured, for a section's text."""
+    gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    return (
+        f"Measured on {dt.datetime.now(dt.UTC):%Y-%m-%d}: {os.cpu_count()} cores, {gigabytes:.0f} GB, "
+        f"{platform.system()} {platform.machine()}, Python {platform.python_version()}."
+    )
 
 
 def put_section(title: str, text: str) -> None:

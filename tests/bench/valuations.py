@@ -1,35 +1,39 @@
 """Values of sales that came after what a model knew, beside peers on the same split: `-m tests.bench.valuations`.
 
 The peers are what one would reach for: gradient boosting on the same columns with the day of the sale as one more, and
-ordinary least squares. The table goes into docs/methods/valuation.md, speeds are printed.
+ordinary least squares. The table goes into docs/methods/valuation.md, speeds into docs/benchmarks.md.
 """
 
+import csv
+import math
 import re
 import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from itertools import islice
 from pathlib import Path
 
 import duckdb
+import httpx
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path[:0] = [str(path) for path in sorted(ROOT.glob("functions/*"))]
-
-from local.sample import write  # noqa: E402
-from terrafusion.ratios import Measure, RatioSample, study  # noqa: E402
-from valuation import features, training  # noqa: E402
-from valuation.appraisal import Appraisal  # noqa: E402
-from valuation.approaches import Approach  # noqa: E402
-from valuation.batch import Review, table  # noqa: E402
-from valuation.boosting import Boosted, lightgbm  # noqa: E402
-from valuation.features import Kind  # noqa: E402
-from valuation.records import Records  # noqa: E402
-from valuation.screening import Reason, Sales, join, screen  # noqa: E402
+from local.sample import write
+from terrafusion.ratios import Measure, RatioSample, study
+from tests.bench import ROOT
+from tests.bench.page import machine, put_section
+from tests.e2e.support import Client, LocalCloud, load_sample
+from valuation import features, training
+from valuation.appraisal import Appraisal
+from valuation.approaches import Approach
+from valuation.batch import Review, table
+from valuation.boosting import Boosted, lightgbm
+from valuation.features import Kind
+from valuation.records import Records
+from valuation.screening import Reason, Sales, join, screen
 
 TARGET = ROOT / "docs" / "methods" / "valuation.md"
 MARKERS = re.compile(r"(<!-- measured -->\n).*(<!-- /measured -->)", re.DOTALL)
@@ -41,7 +45,18 @@ STANDARD = (
 HEAD = """| {name} | n | median | COD | PRD | PRB | VEI | MdAPE % | R² | in 90 % interval |
 |---|---|---|---|---|---|---|---|---|---|"""
 SEEDS = range(1, 9)
+SINGLES = 100
 Peer = Callable[[np.ndarray, np.ndarray, np.ndarray, list[int]], np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """How long something took: by the clock, and of this process' processor time; its peak of memory."""
+
+    what: str
+    seconds: float
+    cpu_seconds: float = math.nan
+    peak_mb: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -61,7 +76,7 @@ def main() -> None:
         counties = list(_counties(Path(folder)))
         page = "\n\n".join(_county(county, PEERS) for county in counties) + "\n\n" + _coverages(Path(folder))
         sys.stdout.write(f"{page}\n\n")
-        _speeds(Path(folder), counties)
+        put_section("Valuation", _section(list(_speeds(Path(folder), counties))))
     text = MARKERS.sub(lambda found: f"{found[1]}\n{page}\n\n{found[2]}", TARGET.read_text(encoding="utf-8"))
     TARGET.write_text(text, encoding="utf-8")
 
@@ -182,44 +197,86 @@ def _row(name: str, log_value: np.ndarray, prices: np.ndarray, covered: np.ndarr
     return f"| {name} | {' | '.join(figures)} |"
 
 
-def _speeds(folder: Path, counties: list[County]) -> None:
-    """Training, one property, a roll of 100,000: seconds, and MB at the peak."""
+def _section(speeds: list[Speed]) -> str:
+    rows = "\n".join(f"| {s.what} | {s.seconds:.2f} | {s.cpu_seconds:.2f} | {s.peak_mb:,.0f} |" for s in speeds)
+    return f"""## Valuation
+
+In one process, files and tables in memory; then jobs of the local cloud, from the worker's claim to the end, with all
+that is read and written. CPU s are the process' own, MB its peak so far; of jobs neither is told. {machine()}
+
+| what | s | CPU s | MB |
+|---|---|---|---|
+{rows}
+""".replace("| nan | nan |", "| - | - |")
+
+
+def _speeds(folder: Path, counties: list[County]) -> Iterator[Speed]:
+    """Training, opening a model, one property, a roll of 100,000; and jobs of one property."""
     for county in counties:
-        started = _now()
+        name = county.name.split(",")[0]
+        clock = _Clock()
         made = training.train(county.sales, county.properties, published=county.published)
-        _say(f"{county.name.split(',')[0]}: training on {made.model.sales_used:,} sales", started)
-        started = _now()
+        yield clock.read(f"{name}: training on {made.model.sales_used:,} sales")
+        clock = _Clock()
         model = type(made.model).model_validate_json(made.model.model_dump_json())
         market = training.open_market(model, Boosted(made.boosted.text), county.sales, county.properties)
-        _say("  opening the model", started)
+        yield clock.read(f"{name}: opening the model")
         day = np.datetime64(model.time_index.last, "D").item()
-        seconds = []
-        for at in range(0, 2_000, 20):
-            started = time.perf_counter()
-            Appraisal.of(market, county.properties.take(np.array([at])), day).document(Approach.RECONCILED)
-            seconds.append(time.perf_counter() - started)
-        sys.stdout.write(f"  one property, p50: {1000 * float(np.median(seconds)):.0f} ms\n")
+        clock = _Clock()
+        for at in range(SINGLES):
+            Appraisal.of(market, county.properties.take(np.array([20 * at])), day).document(Approach.RECONCILED)
+        yield clock.read(f"{name}: one property, the mean of {SINGLES}", SINGLES)
     files = write(folder / "roll", parcels=100_000)
     sales, properties = (_read(f"SELECT * FROM read_csv('{file}')") for file in (files.sales, files.properties))
     made = training.train(sales, properties, published=date(2026, 1, 2))
     market = training.open_market(made.model, made.boosted, sales, properties)
-    started = _now()
+    clock = _Clock()
     for at in range(0, len(properties), 25_000):
         rows = properties.take(np.arange(at, min(at + 25_000, len(properties))))
         days = np.full(len(rows), made.model.time_index.last)
         table(market, rows, days, Review(0.75, Approach.RECONCILED), workers=2)
-    _say(f"a roll of {len(properties):,} properties", started)
+    yield clock.read(f"a roll of {len(properties):,} properties")
+    yield from _jobs(folder)
 
 
-def _now() -> tuple[float, float]:
-    """The clock, and what this process has had of the processors: a busy machine shows in the first alone."""
-    return time.perf_counter(), time.process_time()
+def _jobs(folder: Path) -> Iterator[Speed]:
+    """Jobs of one property of the sample county: the first after a start, when the model is there, and warm ones."""
+    files = write(folder / "sample")
+    with files.properties.open(encoding="utf-8") as lines:
+        wanted = [row["property_id"] for row in islice(csv.DictReader(lines), 0, 20 * SINGLES, 20)]
+    cloud = LocalCloud(folder / "state")
+    for first in ("a job of one property, its model trained first", "a cold job: libraries, tables and model"):
+        cloud.start()
+        try:
+            if not (folder / "loaded").exists():
+                load_sample(cloud, "sample", files.sales.parent, ("properties", "sales"))
+                (folder / "loaded").touch()
+            headers = {"authorization": f"Bearer {cloud.token('ValuationStaff', 'sample')}"}
+            with httpx.Client(base_url=cloud.url, headers=headers, timeout=60) as http:
+                seconds = [_job_seconds(Client(http, "sample"), property_id) for property_id in wanted]
+        finally:
+            cloud.stop()
+        yield Speed(first, seconds[0])
+    yield Speed(f"a warm job, the median of {SINGLES - 1}", float(np.median(seconds[1:])))
 
 
-def _say(what: str, started: tuple[float, float]) -> None:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    seconds, work = (now - then for now, then in zip(_now(), started, strict=True))
-    sys.stdout.write(f"{what}: {seconds:.1f} s ({work:.1f} s of processor), {peak:,.0f} MB at the peak\n")
+def _job_seconds(client: Client, property_id: str) -> float:
+    """From the worker's claim to the job's end."""
+    ended = client.wait(client.run("valuation", {"property_id": property_id}))
+    begun, done = (datetime.fromisoformat(ended[name]) for name in ("started_at", "completed_at"))
+    return (done - begun).total_seconds()
+
+
+class _Clock:
+    """The clock, and what this process has of the processors: a busy machine shows in the first alone."""
+
+    def __init__(self) -> None:
+        self._wall, self._work = time.perf_counter(), time.process_time()
+
+    def read(self, what: str, times: int = 1) -> Speed:
+        wall, work = time.perf_counter() - self._wall, time.process_time() - self._work
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        return Speed(what, wall / times, work / times, peak)
 
 
 if __name__ == "__main__":
