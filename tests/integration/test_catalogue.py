@@ -67,6 +67,19 @@ def test_the_same_layer_again_changes_nothing(catalogue: Catalogue, files: Path)
     assert catalogue.publish("same", layer("parcels", "1"), files) == first
 
 
+def test_what_a_later_version_tells_besides_does_not_hide_a_county_s_data(
+    catalogue: Catalogue, data: Storage, files: Path
+) -> None:
+    published = catalogue.publish("later", layer("parcels", "1"), files)
+    key = f"counties/later/snapshots/{published.version}.json"
+    document = data.read_json(key)
+    document["layers"]["parcels"]["quality"]["sampled"] = 7
+    document["told_by_a_later_version"] = True
+    data.write_json(key, document)
+
+    assert catalogue.snapshot("later", published.version) == published
+
+
 def test_a_publisher_that_dies_before_the_pointer_leaves_the_old_snapshot(
     catalogue: Catalogue, files: Path, tmp_path: Path
 ) -> None:

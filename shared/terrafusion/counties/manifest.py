@@ -31,9 +31,13 @@ class LayerKind(StrEnum):
 
 
 class Frozen(BaseModel):
-    """A document that, once written, never changes."""
+    """A document that, once written, never changes.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    What a later version of `load` tells besides is passed over: versions are taken back, and data that were loaded
+    meanwhile stay readable.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Values(Frozen):
