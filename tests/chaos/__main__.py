@@ -1,6 +1,7 @@
 """Runs the chaos, judges it, prints the table; ends with 1 when anything was lost, wrong, doubled or stuck."""
 
 import argparse
+import hashlib
 import json
 import signal
 import sys
@@ -116,7 +117,16 @@ def _calm(clients: Clients) -> dict[Kind, str]:
 
 
 def _download(clients: Clients, submitted: Submitted) -> bytes:
-    answer = clients.ask("GET", f"/api/v1/{submitted.kind.plugin}/download/{submitted.job_id}")
+    """What is downloaded; of an export in parts its manifest, once each part has been found to be what that says."""
+    content = _downloaded(clients, submitted, "")
+    for part in json.loads(content)["parts"] if submitted.kind.in_parts else ():
+        found = hashlib.sha256(_downloaded(clients, submitted, f"?file={part['file']}")).hexdigest()
+        assert found == part["sha256"], f"{part['file']} is not what its manifest says"
+    return content
+
+
+def _downloaded(clients: Clients, submitted: Submitted, query: str) -> bytes:
+    answer = clients.ask("GET", f"/api/v1/{submitted.kind.plugin}/download/{submitted.job_id}{query}")
     assert answer.status_code == 302, f"{answer.status_code} {answer.text}"
     file = httpx.get(answer.headers["location"], timeout=60)
     assert file.status_code == 200, file.text
