@@ -63,7 +63,8 @@ def section(starts: list[ColdStart]) -> str:
 
 Each function as `make build ARCHITECTURE={platform.machine()}` made it: MiB unzipped with its layers (the build fails
 beyond 240); milliseconds that its entry's import takes with what was built alone, the median of {RUNS}; and the
-process' peak. What Lambda itself needs to start a sandbox comes on top. {machine()}
+process' peak. What Lambda itself needs to start a sandbox comes on top.
+{machine()}
 
 | function | MiB unzipped | import, ms | peak, MiB |
 |---|---|---|---|

@@ -16,6 +16,6 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, str]:
     """Finish `{"job_id", "attempt"}` with its pages."""
     logger.append_keys(job_id=event["job_id"])
     here = deployment()
-    work = pages_job(here.catalogue, here.data, here.results)
-    status = here.worker(PLUGIN).run(event["job_id"], Attempt.of_workflow(event["attempt"]), context, work)
+    attempt, work = Attempt.of_workflow(event["attempt"]), pages_job(here.catalogue, here.data, here.results)
+    status = here.worker(PLUGIN).run(event["job_id"], attempt, context, work, goes_on=True)
     return {"job_id": event["job_id"], "status": status}
