@@ -1,7 +1,9 @@
 """A style that an operator loads with a layer comes with the layer's exports."""
 
 import json
+import os
 import sqlite3
+import subprocess
 import zipfile
 from collections.abc import Callable
 from contextlib import closing
@@ -54,3 +56,38 @@ def test_what_is_no_style_is_refused_before_anything_is_loaded(
 
     assert done.returncode != 0
     assert "declares a document type or entities" in " ".join(done.stderr.split())
+
+
+QGIS = """
+import json, sys
+from qgis.core import QgsApplication, QgsVectorLayer
+application = QgsApplication([], False)
+application.initQgis()
+layer = QgsVectorLayer(sys.argv[1], "layer", "ogr")
+renderer = layer.renderer()
+told = [layer.featureCount(), type(renderer).__name__, renderer.classAttribute(), len(renderer.categories())]
+print("told", json.dumps(told))
+del renderer, layer
+application.exitQgis()
+"""
+
+
+def _opened_by_qgis(path: Path) -> list[object]:
+    """Features, kind of drawing, its column and its classes, as Debian's QGIS takes them from a file that it opens."""
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+    command = ["/usr/bin/python3", "-c", QGIS, str(path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return list(json.loads(done.stdout.rpartition("told ")[2].splitlines()[0]))
+
+
+@pytest.mark.skipif(not Path("/usr/lib/python3/dist-packages/qgis").exists(), reason="no QGIS (Debian: python3-qgis)")
+@pytest.mark.parametrize("export_format", ["GPKG", "Shapefile", "FlatGeobuf", "GeoJSON"])
+def test_qgis_opens_it_styled(analyst: Client, tmp_path: Path, export_format: str) -> None:
+    job = analyst.submit(export_format, ("zoning",), parameters={"bundle": True})
+    zipfile.ZipFile(analyst.fetch(job, tmp_path)).extractall(tmp_path)
+    suffix = {"Shapefile": ".shp", "FlatGeobuf": ".fgb"}.get(export_format, f".{export_format.lower()}")
+    (data,) = [path for path in tmp_path.glob(f"*{suffix}") if "area" not in path.name]
+
+    count = analyst.result(job)["result_record_count"]
+    classes = STYLES["zoning"].read_text().count("<category ")
+    assert _opened_by_qgis(data) == [count, "QgsCategorizedSymbolRenderer", "zoning", classes]
