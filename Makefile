@@ -53,8 +53,8 @@ run: $(STAMP)  ## the local cloud in the foreground, with the sample county and 
 test: $(STAMP)  ## the whole suite
 	@$(BIN)/python -m pytest
 
-test-fast: $(STAMP)  ## the domain tests alone
-	@$(BIN)/python -m pytest tests/unit
+test-fast: $(STAMP)  ## the domain tests, without the slow ones
+	@$(BIN)/python -m pytest tests/unit -m "not slow"
 
 chaos: $(STAMP)  ## JOBS jobs and RACES races while processes and the cloud itself are killed
 	@$(BIN)/python -m tests.chaos --jobs $(JOBS) --races $(RACES)

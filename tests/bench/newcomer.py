@@ -23,7 +23,8 @@ def section() -> str:
     lines = "\n".join(f"| {what} | {before:.0f} | {after:.0f} |" for what, before, after in rows)
     return f"""## A newcomer's start
 
-Seconds from a bare clone, the environment included; pip's cache empty, and full. {machine()}
+Seconds from a bare clone, the environment included; pip's cache empty, and full.
+{machine()}
 
 | | cold | warm |
 |---|---|---|

@@ -19,6 +19,8 @@ from market_analysis.analysis_types import AnalysisType
 from tests.conftest import SHARED
 from tests.unit.market_tables import answer, lucas_tables
 
+pytestmark = pytest.mark.slow
+
 SEED = 2927
 EARTH = 6_371_008.8
 DAYS_PER_MONTH = 365.25 / 12

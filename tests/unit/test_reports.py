@@ -33,6 +33,8 @@ from terrafusion.flatgeobuf import FlatGeobuf
 from terrafusion.ratios import Measure
 from tests.counties import context
 
+pytestmark = pytest.mark.slow
+
 Maker = Callable[..., Context]
 CLASSES = ("residential", "commercial", "vacant")
 

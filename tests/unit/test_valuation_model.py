@@ -24,6 +24,9 @@ from valuation.training import Trained
 PUBLISHED, DAY = date(2025, 1, 1), date(2024, 1, 1)
 
 
+pytestmark = pytest.mark.slow
+
+
 @cache
 def trained(**shape: Any) -> tuple[Trained, Market, Records]:
     sales, properties = county(**shape)
