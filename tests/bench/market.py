@@ -71,7 +71,8 @@ def section(runs: int) -> str:
 {SALES:,} generated sales over eleven years of {PROPERTIES:,} properties in 240 neighborhoods, medians of {runs}; whole
 processes with interpreter start, files and pictures of the result included. pandas reads the same Parquet
 files and makes the table alone. Clusters are sought among a sample of 100,000 sales. CPU s are of all
-cores together: what the work costs, however many others wait for the same cores. {machine()}
+cores together: what the work costs, however many others wait for the same cores.
+{machine()}
 
 | analysis | s | CPU s | MB | pandas s | CPU s | MB | CPU, to pandas |
 |---|---|---|---|---|---|---|---|

@@ -202,7 +202,8 @@ def _section(speeds: list[Speed]) -> str:
     return f"""## Valuation
 
 In one process, files and tables in memory; then jobs of the local cloud, from the worker's claim to the end, with all
-that is read and written. CPU s are the process' own, MB its peak so far; of jobs neither is told. {machine()}
+that is read and written. CPU s are the process' own, MB its peak so far; of jobs neither is told.
+{machine()}
 
 | what | s | CPU s | MB |
 |---|---|---|---|
