@@ -11,7 +11,7 @@ from gis_export.geoparquet import is_utc
 from gis_export.parts import Division, Span, divide
 from gis_export.plan import ExportPlan
 from gis_export.selection import LayerSource, Settled, big_integers, selection
-from gis_export.sources import CountyFiles, layer_source
+from gis_export.sources import CountyFiles
 from gis_export.task import ExportTask
 from terrafusion.counties import CountySnapshot, FieldType, LayerManifest
 from terrafusion.errors import FailureReason, Impossible, JobFailure
@@ -61,8 +61,8 @@ def box_of(files: CountyFiles, plan: ExportPlan, snapshot: CountySnapshot, name:
     """The box around the plan's area in a layer's CRS; None without an area."""
     if plan.area is None:
         return None
-    library, source = load(), layer_source(files.catalogue, files.data, plan, snapshot, name)
-    with library.listening() as heard, dataset(library, source.path, heard) as layers:
+    library = load()
+    with library.listening() as heard, dataset(library, files.path(snapshot, name), heard) as layers:
         return box_in_layer_crs(library, plan.area, library.GDALDatasetGetLayer(layers, 0))
 
 

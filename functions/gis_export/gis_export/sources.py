@@ -46,6 +46,10 @@ class CountyFiles:
         """Where a layer's FlatGeobuf lies."""
         return self.catalogue.file_key(snapshot.county_id, snapshot.layers[name], "data.fgb")
 
+    def path(self, snapshot: CountySnapshot, name: str) -> str:
+        """A layer's FlatGeobuf as GDAL reads it."""
+        return _path(self.catalogue, self.data, snapshot.county_id, snapshot.layers[name])
+
     def sources(self, plan: ExportPlan, snapshot: CountySnapshot) -> list[LayerSource]:
         """The plan's layers, without values that are to be joined."""
         return [layer_source(self.catalogue, self.data, plan, snapshot, name) for name in plan.layers]
@@ -78,12 +82,15 @@ def layer_source(
     wanted = plan.filters.get(name)
     condition = where(check(wanted, layer.fields)) if wanted else None
     types = {field.name: OGR_TYPES[field.type] for field in layer.fields if field.type in OGR_TYPES}
-    key = catalogue.file_key(snapshot.county_id, layer, "data.fgb")
     previous = _previous(catalogue, data, plan, layer, snapshot.county_id) if plan.since else None
     spared = spared_losses(layer.fields, FORMATS[plan.export_format])
-    path = f"/vsis3/{data.bucket}/{key}"
+    path = _path(catalogue, data, snapshot.county_id, layer)
     style = _style(catalogue, data, snapshot.county_id, layer)
     return LayerSource(name, path, types, condition, previous=previous, spared=spared, style=style)
+
+
+def _path(catalogue: Catalogue, data: Storage, county: str, layer: LayerManifest) -> str:
+    return f"/vsis3/{data.bucket}/{catalogue.file_key(county, layer, 'data.fgb')}"
 
 
 def _style(catalogue: Catalogue, data: Storage, county: str, layer: LayerManifest) -> str | None:
@@ -119,6 +126,4 @@ def _previous(catalogue: Catalogue, data: Storage, plan: ExportPlan, layer: Laye
         return Previous(None, None, layer.key or "", columns)
     wanted = plan.filters.get(layer.layer)
     condition = where(check(wanted, older.fields)) if wanted else None
-    return Previous(
-        f"/vsis3/{data.bucket}/{catalogue.file_key(county, older, 'data.fgb')}", condition, layer.key or "", columns
-    )
+    return Previous(_path(catalogue, data, county, older), condition, layer.key or "", columns)
