@@ -69,6 +69,11 @@ class Job(BaseModel):
     shares: dict[int, int] = {}
 
     @property
+    def folder(self) -> str:
+        """Where its files lie in the results bucket."""
+        return f"results/{self.plugin}/{self.county_id}/{self.job_id}"
+
+    @property
     def log_keys(self) -> dict[str, str]:
         """What every line that is about this job carries."""
         return {

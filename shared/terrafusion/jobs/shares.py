@@ -29,7 +29,7 @@ class WorkFolder:
 
     def key(self, name: str) -> str:
         """The key of a file."""
-        return f"results/{self.job.plugin}/{self.job.county_id}/{self.job.job_id}/work/{name}"
+        return f"{self.job.folder}/work/{name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -306,7 +306,7 @@ class JobStore:
         text = json.dumps(job.parameters, separators=(",", ":"), allow_nan=False)
         if len(text) <= INLINE_PARAMETERS_BYTES:
             return {"parameters": {"S": text}}
-        key = f"results/{job.plugin}/{job.county_id}/{job.job_id}/request.json"
+        key = f"{job.folder}/request.json"
         self._results.write(key, text.encode(), "application/json")
         return {"parameters_key": {"S": key}}
 

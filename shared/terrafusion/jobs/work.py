@@ -239,7 +239,7 @@ class Worker:
 
     def _finish(self, job: Job, outcome: Outcome, progress: Progress) -> Job:
         """Keep the result under a key of this attempt's own, and only then let the job point to it."""
-        folder = f"results/{job.plugin}/{job.county_id}/{job.job_id}/{key_part(job.attempt)}"
+        folder = f"{job.folder}/{key_part(job.attempt)}"
         result_key = f"{folder}/result.json"
         document: dict[str, Any] = {"result": dict(outcome.document), "files": []}
         made: list[str] = []
