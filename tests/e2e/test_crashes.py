@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import geopandas
 import httpx
@@ -83,20 +84,26 @@ def test_a_worker_killed_in_the_middle_is_followed_by_another(
     assert (done["status"], done["failure_reason"]) == ("COMPLETED", None)
 
 
-def test_a_worker_that_dies_every_time_fails_the_job_with_a_reason(own_cloud: LocalCloud, connect: Connect) -> None:
-    client = connect(own_cloud)
-    job, worker = running(client, own_cloud)
-
+def crash_every_worker(client: Client, cloud: LocalCloud, job: dict[str, Any]) -> None:
+    """Kill each worker until the job is over: it has failed, says why, and hands out nothing."""
     deadline = time.monotonic() + 60
     while (last := client.get(f"/gis-export/status/{job['job_id']}").json())["status"] not in TERMINAL:
         assert time.monotonic() < deadline
-        for pid in own_cloud.workers(WORKER):
+        for pid in cloud.workers(WORKER):
             os.kill(pid, signal.SIGKILL)
         time.sleep(0.05)
 
     assert (last["status"], last["failure_reason"]) == ("FAILED", "worker_crashed")
     assert client.get(f"/gis-export/results/{job['job_id']}").json()["result"] is None
     assert client.get(f"/gis-export/download/{job['job_id']}").status_code == 409
+
+
+def test_a_worker_that_dies_every_time_fails_the_job_with_a_reason(own_cloud: LocalCloud, connect: Connect) -> None:
+    client = connect(own_cloud)
+    job, worker = running(client, own_cloud)
+
+    crash_every_worker(client, own_cloud, job)
+
     text = httpx.get(f"{own_cloud.url}/metrics").text
     assert (
         'gis_export_jobs_failed_total{county_id="sample",export_format="KML",failure_reason="worker_crashed"} 1.0'
@@ -209,16 +216,7 @@ def test_a_part_whose_worker_dies_every_time_fails_the_job(own_cloud: LocalCloud
     client = connect(own_cloud)
     job, _ = parted(client, own_cloud)
 
-    deadline = time.monotonic() + 60
-    while (last := client.get(f"/gis-export/status/{job['job_id']}").json())["status"] not in TERMINAL:
-        assert time.monotonic() < deadline
-        for pid in own_cloud.workers(WORKER):
-            os.kill(pid, signal.SIGKILL)
-        time.sleep(0.05)
-
-    assert (last["status"], last["failure_reason"]) == ("FAILED", "worker_crashed")
-    assert client.get(f"/gis-export/results/{job['job_id']}").json()["result"] is None
-    assert client.get(f"/gis-export/download/{job['job_id']}").status_code == 409
+    crash_every_worker(client, own_cloud, job)
 
 
 def test_cancelling_stops_the_parts_and_leaves_nothing_to_download(own_cloud: LocalCloud, connect: Connect) -> None:

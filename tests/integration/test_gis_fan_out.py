@@ -113,6 +113,12 @@ class Exporter:
         work = ExportWork(self.files, self.world.results, self.world.audit, 7)
         return self.world.worker.run_or_begin(job.job_id, attempt, ALIVE, work)
 
+    def divided(self, job: Job) -> Division:
+        """Begin a job that comes in parts."""
+        division = self.begun(job)
+        assert isinstance(division, Division)
+        return division
+
     def part(self, job: Job, division: Division, number: int, token: str = "first") -> Any:
         share = Share(number, len(division.parts), FIRST.token)
         work = PartWork(self.files, self.world.results, number, token)
@@ -289,8 +295,7 @@ def test_parts_of_parquet_and_flatgeobuf_open_as_one_data_set(exporter: Exporter
 
 def test_a_part_made_twice_or_late_is_one_part(exporter: Exporter, tmp_path: Path) -> None:
     job = exporter.submitted(ExportFormat.GPKG, parameters={"features_per_part": 400})
-    division = exporter.begun(job)
-    assert isinstance(division, Division)
+    division = exporter.divided(job)
     for number in range(4):
         made = exporter.part(job, division, number, "first")
         again = exporter.part(job, division, number, "again")
@@ -309,8 +314,7 @@ def test_of_two_that_make_a_part_at_once_the_first_to_note_it_counts(
     exporter: Exporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = exporter.submitted(ExportFormat.GPKG, parameters={"features_per_part": 400})
-    division = exporter.begun(job)
-    assert isinstance(division, Division)
+    division = exporter.divided(job)
     slow = PartWork(exporter.files, exporter.world.results, 1, "slow")
     make = PartWork._made
     winner: list[Any] = []
@@ -346,8 +350,7 @@ def test_a_part_that_cannot_be_made_fails_the_job_and_leaves_no_result(
     exporter: Exporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = exporter.submitted(ExportFormat.GPKG, parameters={"features_per_part": 400})
-    division = exporter.begun(job)
-    assert isinstance(division, Division)
+    division = exporter.divided(job)
     assert exporter.part(job, division, 0) is not None
 
     with monkeypatch.context() as patch:
@@ -370,8 +373,7 @@ def test_of_several_layers_one_that_fails_does_not_take_the_others_with_it(
 ) -> None:
     parameters = {"features_per_part": 400}
     job = exporter.submitted(ExportFormat.GPKG, layers=["parcels", "zoning"], parameters=parameters)
-    division = exporter.begun(job)
-    assert isinstance(division, Division)
+    division = exporter.divided(job)
     assert [part.layer for part in division.parts] == ["parcels"] * 4 + ["zoning"]
     for number in range(5):
         with monkeypatch.context() as patch:
@@ -431,8 +433,7 @@ def test_more_than_one_worker_takes_comes_in_parts_by_itself(world: World, files
 def test_what_is_too_much_as_a_whole_fails_though_each_part_would_do(world: World, files: CountyFiles) -> None:
     exporter = Exporter(world, files, GisExportConfiguration(max_result_bytes=600_000))
     job = exporter.submitted(ExportFormat.GPKG, parameters={"features_per_part": 400})
-    division = exporter.begun(job)
-    assert isinstance(division, Division)
+    division = exporter.divided(job)
     for number in range(4):
         assert exporter.part(job, division, number) is not None
 
