@@ -57,7 +57,7 @@ def sample(
 
     output.mkdir(parents=True, exist_ok=True)
     files = write(output, parcels=parcels, seed=seed, progress=errors.print)
-    for path in (files.geopackage, files.properties, files.sales):
+    for path in (files.geopackage, files.properties, files.sales, files.listings):
         console.print(str(path))
 
 

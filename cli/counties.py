@@ -26,7 +26,7 @@ def _known(roles: list[str]) -> list[str]:
 
 def load(
     county: CountyArgument,
-    layer: Annotated[str, typer.Argument(help="parcels, properties, sales, or a map layer's name.")],
+    layer: Annotated[str, typer.Argument(help="parcels, properties, sales, listings, or a map layer's name.")],
     file: Annotated[Path, typer.Argument(help="Anything GDAL reads, or a table with lon/lat or WKT.")],
     key: Annotated[str | None, typer.Option("--key", help="The column that identifies rows.")] = None,
     mappings: Annotated[list[str] | None, typer.Option("--map", help="STANDARD=COLUMN, once for each.")] = None,

@@ -17,7 +17,8 @@ from terrafusion.storage import Storage
 
 SAMPLE_COUNTY = "sample"
 SAMPLE_MAP_LAYERS = ("parcels", "zoning", "neighborhoods", "roads")
-SAMPLE_TABLES = ("properties", "sales")
+SAMPLE_TABLES = ("properties", "sales", "listings")
+SAMPLE_KEYS = {"parcels": "property_id", "properties": "property_id", "sales": "sale_id", "listings": "listing_id"}
 
 
 @contextmanager
@@ -70,8 +71,8 @@ def publish_sample(catalogue: Catalogue, directory: Path, parcels: int, say: Cal
 
     files = write(directory, parcels=parcels, progress=say)
     for name in (*SAMPLE_MAP_LAYERS, *SAMPLE_TABLES):
-        file = {"properties": files.properties, "sales": files.sales}.get(name, files.geopackage)
-        key = {"parcels": "property_id", "properties": "property_id", "sales": "sale_id"}.get(name)
+        file = getattr(files, name) if name in SAMPLE_TABLES else files.geopackage
+        key = SAMPLE_KEYS.get(name)
         manifest, _ = publish_file(catalogue, SAMPLE_COUNTY, name, file, key=key, style=STYLES.get(name))
         say(f"published {name}: {manifest.count:,} rows")
 

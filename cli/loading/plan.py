@@ -15,7 +15,7 @@ from cli.loading.outputs import GEOMETRY
 from cli.loading.shapes import Family, families
 from terrafusion.counties import LayerKind
 
-TABLES = frozenset({"properties", "sales"})
+TABLES = frozenset({"properties", "sales", "listings"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,5 +125,7 @@ def _most(dataset: Dataset, file: str) -> Family:
             for family, count in families(rows.geometries).items():
                 counts[family] = counts.get(family, 0) + count
     if not counts:
-        raise LoadError(f"{file} has no geometry that can be drawn; load it as a table ('properties' or 'sales').")
+        raise LoadError(
+            f"{file} has no geometry that can be drawn; load it as a table ('properties', 'sales' or 'listings')."
+        )
     return max(counts, key=lambda family: counts[family])

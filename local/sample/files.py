@@ -1,4 +1,4 @@
-"""Write the sample county: a GeoPackage of four layers and two tables, streamed batch by batch."""
+"""Write the sample county: a GeoPackage of four layers and three tables, streamed batch by batch."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +16,7 @@ from pyproj import Transformer
 
 from local.sample import tables
 from local.sample.attributes import label, survey
+from local.sample.listings import offer
 from local.sample.sales import Market
 from local.sample.terrain import EPSG
 from local.sample.town import Geometries, Town
@@ -32,6 +33,7 @@ class SampleFiles:
     geopackage: Path
     properties: Path
     sales: Path
+    listings: Path
     county_id: str = COUNTY_ID
 
 
@@ -70,20 +72,23 @@ def write(
             (made.geopackage, files.geopackage),
             (made.properties, files.properties),
             (made.sales, files.sales),
+            (made.listings, files.listings),
         ):
             one.replace(place)
     return files
 
 
 def _files_in(directory: Path) -> SampleFiles:
-    return SampleFiles(directory / "sample_county.gpkg", directory / "properties.csv", directory / "sales.csv")
+    properties, sales, listings = (directory / f"{name}.csv" for name in ("properties", "sales", "listings"))
+    return SampleFiles(directory / "sample_county.gpkg", properties, sales, listings)
 
 
 def _generate(files: SampleFiles, town: Town, tell: Callable[[str], None]) -> None:
     sold: list[pa.Table] = []
+    listed: list[pa.Table] = []
     failures: list[BaseException] = []
     with pa.csv.CSVWriter(files.properties, tables.PROPERTIES) as properties:
-        batches = _noting(failures, _parcel_batches(town, properties, sold, tell))
+        batches = _noting(failures, _parcel_batches(town, properties, sold, listed, tell))
         stream = pa.RecordBatchReader.from_batches(tables.PARCELS, batches)
         try:
             _write_layer(files.geopackage, "parcels", stream, "Polygon")
@@ -91,9 +96,13 @@ def _generate(files: SampleFiles, town: Town, tell: Callable[[str], None]) -> No
             if failures:
                 raise failures[0] from None
             raise
-    sales = tables.numbered(pa.concat_tables(sold))
-    pa.csv.write_csv(sales, files.sales)
-    tell(f"sales: {len(sales):,}")
+    for file, name, date, rows in (
+        (files.sales, "sale_id", "sale_date", sold),
+        (files.listings, "listing_id", "list_date", listed),
+    ):
+        table = tables.numbered(pa.concat_tables(rows), name, date)
+        pa.csv.write_csv(table, file)
+        tell(f"{file.stem}: {len(table):,}")
     for layer, table, geometry_type in _overlays(town):
         _write_layer(files.geopackage, layer, table, geometry_type)
         tell(f"{layer}: {len(table):,}")
@@ -112,6 +121,7 @@ def _parcel_batches(
     town: Town,
     properties: Any,
     sold: list[pa.Table],
+    listed: list[pa.Table],
     tell: Callable[[str], None],
 ) -> Iterator[pa.RecordBatch]:
     """The rows of the parcels layer; what belongs to the tables goes there on the way."""
@@ -128,6 +138,8 @@ def _parcel_batches(
         place = np.round(lon, 7), np.round(lat, 7)
         properties.write_table(tables.property_rows(estates, labels, roll, place))
         sold.append(tables.sale_rows(sales, labels, place))
+        listings = offer(market, sales, np.random.default_rng((seed, 11, number)))
+        listed.append(tables.listing_rows(listings, labels, place))
         rows = tables.parcel_rows(parcels, estates, labels, roll, rng)
         done += len(parcels)
         tell(f"parcels: {done:,} of {town.plan.parcels:,}")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from local.sample import names
 from local.sample.attributes import USE_CODES, Estates, Labels, PropertyClass
 from local.sample.blocks import Zone
+from local.sample.listings import Listings
 from local.sample.sales import LAST_YEAR, Roll, Sales, SaleType
 from local.sample.streets import RIGHT_OF_WAY, RoadClass
 from local.sample.terrain import FloatArray
@@ -135,14 +136,31 @@ def sale_rows(sales: Sales, labels: Labels, place: Place) -> pa.Table:
     )
 
 
-def numbered(sales: pa.Table) -> pa.Table:
-    """Sales in the order of their recording, with numbers that count within a year."""
-    sales = sales.sort_by([("sale_date", "ascending"), ("property_id", "ascending")])
-    year = sales["sale_date"].to_numpy().astype("datetime64[Y]").astype(int) + 1970
+def listing_rows(listings: Listings, labels: Labels, place: Place) -> pa.Table:
+    """Rows of the table of listings, not yet numbered."""
+    closed = ~np.isnat(listings.close_date)
+    return pa.table(
+        {
+            "property_id": pa.array([labels.property_id[at] for at in listings.parcel.tolist()], pa.string()),
+            "list_date": pa.array(listings.list_date, pa.date32()),
+            "off_market_date": pa.array(listings.off_market_date, pa.date32()),
+            "close_date": pa.array(listings.close_date, pa.date32()),
+            "list_price": pa.array(listings.list_price, pa.float64()).cast(pa.int32()),
+            "close_price": _known(listings.close_price, closed).cast(pa.int32()),
+            "lon": pa.array(place[0][listings.parcel], pa.float64()),
+            "lat": pa.array(place[1][listings.parcel], pa.float64()),
+        }
+    )
+
+
+def numbered(rows: pa.Table, name: str, date: str) -> pa.Table:
+    """Rows in the order of a date, with a first column of numbers that count within a year."""
+    rows = rows.sort_by([(date, "ascending"), ("property_id", "ascending")])
+    year = rows[date].to_numpy().astype("datetime64[Y]").astype(int) + 1970
     known, start, at = np.unique(year, return_index=True, return_inverse=True)
     within = np.arange(year.size) - start[at] + 1
     ids = [f"{y}-{n:06d}" for y, n in zip(known[at].tolist(), within.tolist(), strict=True)]
-    return sales.add_column(0, "sale_id", pa.array(ids, pa.string()))
+    return rows.add_column(0, name, pa.array(ids, pa.string()))
 
 
 def zoning_rows(zones: list[tuple[Zone, shapely.Polygon]]) -> pa.Table:

@@ -42,8 +42,9 @@ def fetch(catalogue: Catalogue, data: Storage, snapshot: CountySnapshot, directo
 def connect(files: Mapping[str, Path], *, memory_limit_mb: int = 1024, threads: int = 2) -> duckdb.DuckDBPyConnection:
     """Open Parquet files as views named after their layers.
 
-    The views of `properties`, `sales` and `parcels` have every standard field: one that the county does not keep is
-    null throughout, in the field's type. Nothing is read before it is asked for; nothing can be loaded from elsewhere.
+    The views of `properties`, `sales`, `listings` and `parcels` have every standard field: one that the county does not
+    keep is null throughout, in the field's type. Nothing is read before it is asked for; nothing can be loaded from
+    elsewhere.
     """
     database = duckdb.connect(
         ":memory:",

@@ -109,7 +109,7 @@ def ours(kind: str, folder: Path) -> None:
     """Analyze, and write every file of the result."""
     from market_analysis.analyses import analyze
     from market_analysis.analysis_types import AnalysisType
-    from market_analysis.charts import Caption
+    from market_analysis.captions import Caption
     from market_analysis.job import MEMORY_MB, document, write_files
     from market_analysis.models import AnalysisParameters
     from market_analysis.plan import EVERY, OWN, AnalysisPlan

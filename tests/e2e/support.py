@@ -183,14 +183,14 @@ class Client:
         return self.fetch(self.submit(export_format, layers, **more), folder)
 
 
-SAMPLE_LAYERS = ("parcels", "zoning", "neighborhoods", "roads", "properties", "sales")
-KEYS = {"parcels": "property_id", "properties": "property_id", "sales": "sale_id"}
+SAMPLE_LAYERS = ("parcels", "zoning", "neighborhoods", "roads", "properties", "sales", "listings")
+KEYS = {"parcels": "property_id", "properties": "property_id", "sales": "sale_id", "listings": "listing_id"}
 
 
 def load_sample(cloud: LocalCloud, county: str, files: Path, layers: tuple[str, ...] = SAMPLE_LAYERS) -> None:
     """Load the sample county's files."""
     for layer in layers:
-        file = files / (f"{layer}.csv" if layer in {"properties", "sales"} else "sample_county.gpkg")
+        file = files / (f"{layer}.csv" if layer in {"properties", "sales", "listings"} else "sample_county.gpkg")
         key = ["--key", KEYS[layer]] if layer in KEYS else []
         terrafusion("load", county, layer, str(file), *key, "--state", str(cloud.state))
 

@@ -87,6 +87,30 @@ def test_neighborhoods_are_the_countys_own_polygons(
     assert {one["properties"]["neighborhood"] for one in web["features"]} == set(areas)
 
 
+def test_the_supply_is_that_of_the_countys_listings(
+    results: dict[str, dict[str, Any]], sample_files: Path, tmp_path: Path
+) -> None:
+    result = results["sales_velocity"]
+    found = result["absorption"]
+    listings = pd.read_csv(sample_files / "listings.csv", parse_dates=["list_date", "off_market_date", "close_date"])
+    gone = listings[["off_market_date", "close_date"]].min(axis=1)
+    active = ((listings.list_date <= found["as_of"]) & ~(gone <= found["as_of"])).sum()
+    closed = listings[listings.close_date.between(found["from"], found["to"])]
+
+    assert (found["from"], found["to"], found["as_of"]) == ("2025-01-01", "2025-12-31", "2025-12-31")
+    assert (found["active_listings"], found["closed_listings"]) == (active, len(closed))
+    assert found["months_of_supply"] == pytest.approx(active / (len(closed) / 12), abs=0.005)
+    assert found["median_days_on_market"] == (gone - listings.list_date).dt.days[closed.index].median()
+    assert f"{found['months_of_supply']:.1f} months of supply" in result["result_summary"]["key_finding"]
+    assert [row["closed_listings"] for row in found["windows"]] == [
+        closed.close_date.between(*days).sum()
+        for days in (("2025-01-01", "2025-06-30"), ("2025-07-01", "2025-09-30"), ("2025-10-01", "2025-12-31"))
+    ]
+    table = pd.read_csv(io.BytesIO(fetched(result, "_absorption.csv")))
+    assert table.closed_listings.tolist() == [row["closed_listings"] for row in found["periods"]]
+    assert fetched(result, "_supply.svg").startswith(b"<svg")
+
+
 def test_places_of_a_hotspot_map_are_those_of_the_sales(results: dict[str, dict[str, Any]], sample_files: Path) -> None:
     made = geopandas.read_file(io.BytesIO(fetched(results["hotspots"], ".geojson")))
     sales = pd.read_csv(sample_files / "sales.csv").set_index("sale_id").loc[made.sale_id]

@@ -321,6 +321,49 @@ def test_sales_are_a_table_and_points_where_they_are_located(tmp_path: Path, loa
     assert stored(prepared)["sale"].tolist() == ["S1", "S4"]
 
 
+def test_listings_of_a_listing_service_get_the_standard_types(tmp_path: Path, load: Load) -> None:
+    (tmp_path / "mls.csv").write_text(
+        "ListingId,Parcel,ListingContractDate,OffMarketDate,CloseDate,ListPrice,ClosePrice,StandardStatus\n"
+        'M1,0012,4/1/2024,4/20/2024,5/17/2024,"$300,000","$291,500",Closed\n'
+        "M2,0013,6/1/2024,,,450000,,Active\n"
+    )
+    mapping = {
+        "listing_id": "ListingId",
+        "property_id": "Parcel",
+        "list_date": "ListingContractDate",
+        "off_market_date": "OffMarketDate",
+        "close_date": "CloseDate",
+        "list_price": "ListPrice",
+        "close_price": "ClosePrice",
+    }
+
+    prepared = load(tmp_path / "mls.csv", "listings", key="ListingId", mapping=mapping)
+
+    assert (prepared.manifest.kind, prepared.manifest.key) == (LayerKind.TABLE, "listing_id")
+    assert pq.read_table(prepared.directory / "data.parquet").to_pylist() == [
+        {
+            "listing_id": "M1",
+            "property_id": "0012",
+            "list_date": date(2024, 4, 1),
+            "off_market_date": date(2024, 4, 20),
+            "close_date": date(2024, 5, 17),
+            "list_price": 300_000.0,
+            "close_price": 291_500.0,
+            "StandardStatus": "Closed",
+        },
+        {
+            "listing_id": "M2",
+            "property_id": "0013",
+            "list_date": date(2024, 6, 1),
+            "off_market_date": None,
+            "close_date": None,
+            "list_price": 450_000.0,
+            "close_price": None,
+            "StandardStatus": "Active",
+        },
+    ]
+
+
 def test_a_table_without_locations_has_no_map(tmp_path: Path, load: Load) -> None:
     (tmp_path / "rolls.csv").write_text("pin,x,y\nA,1,2\nB,3,4\n")
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from market_analysis.analysis_types import AnalysisType
-from market_analysis.charts import Caption
+from market_analysis.captions import Caption
 from market_analysis.job import write_files
 from terrafusion.errors import FailureReason, JobFailure
 from tests.unit.market_tables import answer, plan_of, tables_of

@@ -48,7 +48,8 @@ def sales(county: sample.SampleFiles) -> pd.DataFrame:
 
 
 def digest(files: sample.SampleFiles) -> list[str]:
-    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in (files.geopackage, files.properties, files.sales)]
+    paths = (files.geopackage, files.properties, files.sales, files.listings)
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
 
 
 def test_the_same_county_has_the_same_bytes(tmp_path: Path) -> None:
@@ -219,6 +220,28 @@ def test_a_county_needs_a_parcel(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
+def test_listings_lead_to_the_sales_that_they_tell_of(
+    county: sample.SampleFiles, sales: pd.DataFrame, properties: pd.DataFrame
+) -> None:
+    listings = pd.read_csv(county.listings, parse_dates=["list_date", "off_market_date", "close_date"])
+    last = pd.Timestamp("2025-12-31")
+    closed = listings[listings.close_date.notna()]
+    deeds = sales[sales.sale_type == "warranty_deed"]
+    told = closed.merge(deeds, left_on=["property_id", "close_date"], right_on=["property_id", "sale_date"])
+
+    assert listings.listing_id.is_unique
+    assert listings.property_id.isin(properties.property_id).all()
+    assert len(told) == len(closed)
+    assert (told.close_price == told.sale_price).all()
+    assert 0.85 < len(closed) / len(deeds) < 0.97
+    assert (listings.list_date <= listings.off_market_date.fillna(last)).all()
+    assert (closed.off_market_date < closed.close_date).all()
+    assert listings[["list_date", "off_market_date", "close_date"]].max().max() <= last
+    assert (closed.close_price / closed.list_price).median() == pytest.approx(0.988, abs=0.01)
+    open_now = listings.off_market_date.isna()
+    assert 0 < open_now.sum() < 0.1 * len(listings)
+
+
 def test_an_interrupted_run_leaves_the_old_county_alone(tmp_path: Path) -> None:
     files = sample.write(tmp_path, parcels=200)
     before = digest(files)
@@ -229,16 +252,18 @@ def test_an_interrupted_run_leaves_the_old_county_alone(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         sample.write(tmp_path, parcels=400, progress=interrupt)
     assert digest(files) == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["properties.csv", "sales.csv", "sample_county.gpkg"]
+    left = sorted(path.name for path in tmp_path.iterdir())
+    assert left == ["listings.csv", "properties.csv", "sales.csv", "sample_county.gpkg"]
 
 
 def test_progress_is_told(tmp_path: Path) -> None:
     lines: list[str] = []
     sample.write(tmp_path, parcels=200, progress=lines.append)
-    *parcels, sales, zoning, neighborhoods, roads = lines
+    *parcels, sales, listings, zoning, neighborhoods, roads = lines
     assert parcels[-1] == "parcels: 200 of 200"
-    assert [line.split(":")[0] for line in (sales, zoning, neighborhoods, roads)] == [
+    assert [line.split(":")[0] for line in (sales, listings, zoning, neighborhoods, roads)] == [
         "sales",
+        "listings",
         "zoning",
         "neighborhoods",
         "roads",

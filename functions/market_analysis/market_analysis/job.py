@@ -10,7 +10,8 @@ from market_analysis import files, maps
 from market_analysis.analyses import analyze
 from market_analysis.analysis import Analysis
 from market_analysis.analysis_types import AnalysisType, Period
-from market_analysis.charts import Caption, charts
+from market_analysis.captions import Caption
+from market_analysis.charts import charts
 from market_analysis.market import Market
 from market_analysis.outlines import Outlines, read_outlines
 from market_analysis.plan import AnalysisPlan

@@ -1,4 +1,4 @@
-"""How sales are joined to what was sold, as SQL."""
+"""How sales and listings are joined to properties, as SQL."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,26 +42,49 @@ class Joined:
     notes: tuple[str, ...]
 
 
-def join(database: duckdb.DuckDBPyConnection) -> Joined:
-    """Look at a county's tables and say how they join; a sale's own column goes before its property's."""
-    sold = set(_columns(database, "sales"))
-    has_properties = "properties" in tables(database)
-    source, notes = _unique_properties(database) if has_properties else ("", ())
-    is_current = has_properties and bool(count(database, "SELECT count(current_assessed_value_total) FROM properties"))
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """SQL for a table's rows with their properties `p`; `owners` are the aliases with the columns that each has."""
 
-    def either(column: str, kind: str) -> str:
-        owners = [*(["s"] if column in sold else []), *(["p"] if has_properties else [])]
-        values = [f"TRY_CAST({owner}.{quoted(column)} AS {kind})" for owner in owners]
+    relation: str
+    owners: Mapping[str, frozenset[str]]
+    notes: tuple[str, ...]
+
+    @property
+    def places(self) -> Mapping[GroupBy, str]:
+        """The zip code, neighborhood and class of a row."""
+        return {place: f"nullif(trim({self.column(place, 'VARCHAR')}), '')" for place in PLACES}
+
+    def column(self, name: str, kind: str) -> str:
+        """A column as a type of DuckDB's: the row's own, else its property's."""
+        owners = [alias for alias, columns in self.owners.items() if name in columns]
+        values = [f"TRY_CAST({alias}.{quoted(name)} AS {kind})" for alias in owners]
         return f"coalesce({', '.join(values)})" if values else f"CAST(NULL AS {kind})"
 
+
+def link(database: duckdb.DuckDBPyConnection, table: str, alias: str) -> Linked:
+    """Look at a county's tables and say how one joins to properties."""
+    owners = {alias: _columns(database, table)}
+    if "properties" not in tables(database):
+        return Linked(f"{table} AS {alias}", owners, ())
+    source, notes = _unique_properties(database)
+    relation = f"{table} AS {alias} LEFT JOIN {source} p ON {alias}.property_id = p.property_id"
+    return Linked(relation, {**owners, "p": _columns(database, "properties")}, notes)
+
+
+def join(database: duckdb.DuckDBPyConnection) -> Joined:
+    """Sales with their properties; a sale's own column goes before its property's."""
+    linked = link(database, "sales", "s")
+    has_properties = "p" in linked.owners
+    is_current = has_properties and bool(count(database, "SELECT count(current_assessed_value_total) FROM properties"))
     return Joined(
-        relation=f"sales s LEFT JOIN {source} p ON s.property_id = p.property_id" if source else "sales s",
-        places={place: f"nullif(trim({either(place, 'VARCHAR')}), '')" for place in PLACES},
-        numbers={name: either(name, "DOUBLE") for name in NUMBERS},
-        known="p.property_id IS NOT NULL" if source else "true",
+        relation=linked.relation,
+        places=linked.places,
+        numbers={name: linked.column(name, "DOUBLE") for name in NUMBERS},
+        known="p.property_id IS NOT NULL" if has_properties else "true",
         assessed="p.current_assessed_value_total" if is_current else "s.assessed_value",
         is_current=is_current,
-        notes=notes,
+        notes=linked.notes,
     )
 
 
@@ -85,8 +108,8 @@ def count(database: duckdb.DuckDBPyConnection, query: str) -> int:
     return int(database.execute(query).fetchall()[0][0])
 
 
-def _columns(database: duckdb.DuckDBPyConnection, table: str) -> list[str]:
-    return [row[0] for row in database.execute(f"DESCRIBE {table}").fetchall()]
+def _columns(database: duckdb.DuckDBPyConnection, table: str) -> frozenset[str]:
+    return frozenset(row[0] for row in database.execute(f"DESCRIBE {table}").fetchall())
 
 
 def _unique_properties(database: duckdb.DuckDBPyConnection) -> tuple[str, tuple[str, ...]]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from market_analysis.analysis import Analysis
 from market_analysis.analysis_types import AnalysisType, Unit
-from market_analysis.charts import Caption
+from market_analysis.captions import Caption
 from market_analysis.hotspots import Spot
 from market_analysis.outlines import Outlines
 from market_analysis.shapes import MapLayer, MultiPolygon

@@ -64,8 +64,22 @@ class Calendar:
 
 def years_before(day: date, years: int) -> date:
     """The day after the same day so many years ago: that and `day` bound whole years."""
-    try:
-        past = day.replace(year=day.year - years)
-    except ValueError:  # 29 February
-        past = day.replace(year=day.year - years, day=28)
-    return past + timedelta(days=1)
+    return months_before(day, 12 * years)
+
+
+def months_before(day: date, months: int) -> date:
+    """The day after the same day so many months ago: that and `day` bound whole months.
+
+    What goes before the last day of a month is the last day of a month.
+    """
+    after = day + timedelta(days=1)
+    if after.day == 1:
+        return _month(after, -months)
+    start = _month(day, -months)
+    return min(start + timedelta(days=day.day), _month(start, 1))
+
+
+def _month(day: date, months: int) -> date:
+    """The first day of the month so many months after a day's."""
+    number = day.year * 12 + day.month - 1 + months
+    return date(number // 12, number % 12 + 1, 1)

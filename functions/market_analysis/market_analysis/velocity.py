@@ -1,10 +1,11 @@
-"""How fast a market moves: sales by period, the share of properties that sell, the seasons."""
+"""How fast a market moves: sales by period, the share of properties that sell, the seasons, the supply for sale."""
 
 from collections.abc import Sequence
 from math import sqrt
 from typing import Any
 
 from market_analysis import joining
+from market_analysis.absorption import Absorption, absorption
 from market_analysis.analysis import Analysis, Row, figure
 from market_analysis.analysis_types import GroupBy, Period
 from market_analysis.market import NO_VALUE, Market, Scope, store_rows
@@ -13,14 +14,13 @@ from market_analysis.trends import group_of, overall
 
 DAYS_PER_YEAR = 365.25
 MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-NO_LISTINGS = (
-    "Months of supply and time on the market need listings, which the county's snapshot does not hold; sales alone "
-    "cannot tell them."
-)
 
 
 def sales_velocity(market: Market, scope: Scope, period: Period, group_by: GroupBy, min_sales: int) -> Analysis:
-    """Sales by period, yearly turnover (sales over properties) by group, and an index of the months of whole years."""
+    """Sales by period, yearly turnover (sales over properties) by group, an index of the months of whole years.
+
+    With a table of listings also what was for sale, and how fast it was taken up.
+    """
     stock = _stock(market, scope, group_by)
     rows = overall(market, period, min_sales)
     turnover = _turnover(market, group_by, stock)
@@ -28,6 +28,7 @@ def sales_velocity(market: Market, scope: Scope, period: Period, group_by: Group
     years = ((market.last - market.first).days + 1) / DAYS_PER_YEAR
     properties = sum(stock.values()) or None
     yearly = market.count / years
+    listed = absorption(market, scope, period, group_by, min_sales)
     details: dict[str, Any] = {
         "group_by": str(group_by),
         "sales_per_year": figure(yearly, 1),
@@ -35,8 +36,7 @@ def sales_velocity(market: Market, scope: Scope, period: Period, group_by: Group
         "turnover_percent_per_year": figure(100 * yearly / properties, 3) if properties else None,
         "turnover": turnover,
         "seasonality": seasons,
-        "absorption": None,
-        "absorption_note": NO_LISTINGS,
+        "absorption": listed.document,
     }
     tables = {
         "velocity": store_rows(market.database, "velocity", rows),
@@ -44,7 +44,10 @@ def sales_velocity(market: Market, scope: Scope, period: Period, group_by: Group
     }
     if seasons:
         tables["seasonality"] = store_rows(market.database, "seasonality", seasons)
-    return Analysis(_finding(market, details, seasons), market.count, rows, details, tables, notes=_notes(properties))
+    for name, found in listed.tables.items():
+        tables[name] = store_rows(market.database, name, found)
+    notes = [*listed.notes, *([] if properties else ["Without a table of properties there is no turnover."])]
+    return Analysis(_finding(market, details, seasons, listed), market.count, rows, details, tables, notes=notes)
 
 
 def seasonality(market: Market) -> list[Row]:
@@ -118,7 +121,7 @@ def _turnover(market: Market, group_by: GroupBy, stock: dict[str, int]) -> list[
     return rows
 
 
-def _finding(market: Market, details: dict[str, Any], seasons: Sequence[Row]) -> str:
+def _finding(market: Market, details: dict[str, Any], seasons: Sequence[Row], listed: Absorption) -> str:
     text = f"{details['sales_per_year']:,.0f} properties sell in a year"
     if details["turnover_percent_per_year"] is not None:
         text += f", {details['turnover_percent_per_year']:.1f} % of {details['properties']:,}"
@@ -128,8 +131,6 @@ def _finding(market: Market, details: dict[str, Any], seasons: Sequence[Row]) ->
             f"; {high['name']} has {high['index']:.2f} times the sales of an average month, "
             f"{low['name']} {low['index']:.2f} times"
         )
+    if listed.finding:
+        text += f"; {listed.finding}"
     return f"{text} ({market.count:,} sales)."
-
-
-def _notes(properties: int | None) -> list[str]:
-    return [NO_LISTINGS, *([] if properties else ["Without a table of properties there is no turnover."])]

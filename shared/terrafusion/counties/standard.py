@@ -1,4 +1,4 @@
-"""The standard fields of properties and sales: their names and types."""
+"""The standard fields of properties, sales and listings: their names and types."""
 
 from terrafusion.counties.manifest import FieldType
 
@@ -36,16 +36,30 @@ STANDARD_SALE_FIELDS = (
     "lon",
     "lat",
 )
+STANDARD_LISTING_FIELDS = (
+    "listing_id",
+    "property_id",
+    "list_date",
+    "off_market_date",
+    "close_date",
+    "list_price",
+    "close_price",
+    "lon",
+    "lat",
+)
+"""ListingId, ListingContractDate, OffMarketDate, CloseDate, ListPrice, ClosePrice of the RESO Data Dictionary 2.0."""
 STANDARD_FIELDS: dict[str, tuple[str, ...]] = {
     "parcels": STANDARD_PROPERTY_FIELDS,
     "properties": STANDARD_PROPERTY_FIELDS,
     "sales": STANDARD_SALE_FIELDS,
+    "listings": STANDARD_LISTING_FIELDS,
 }
-ANY_STANDARD_FIELD = tuple(dict.fromkeys((*STANDARD_PROPERTY_FIELDS, *STANDARD_SALE_FIELDS)))
+ANY_STANDARD_FIELD = tuple(dict.fromkeys(field for fields in STANDARD_FIELDS.values() for field in fields))
 TEXT_FIELDS = frozenset(
     {
         "property_id",
         "sale_id",
+        "listing_id",
         "situs_address_full",
         "property_class",
         "zip_code",
@@ -54,7 +68,7 @@ TEXT_FIELDS = frozenset(
         "condition",
     }
 )
-DATE_FIELDS = frozenset({"last_sale_date", "sale_date"})
+DATE_FIELDS = frozenset({"last_sale_date", "sale_date", "list_date", "off_market_date", "close_date"})
 WHOLE_FIELDS = frozenset({"year_built"})
 FLAG_FIELDS = frozenset({"is_valid"})
 
