@@ -40,6 +40,14 @@ SALE = f"""
             (hash(i + 3e13::BIGINT) % 999961) / 999961.0 AS w FROM range({SALES}) r(i)) s
     JOIN ({PROPERTY}) USING (property_id)
 """
+LISTING = f"""
+    SELECT 'L' || sale_id AS listing_id, property_id, begun AS list_date,
+        CASE WHEN left_market <= DATE '2024-11-20' THEN left_market END AS off_market_date,
+        CASE WHEN is_valid AND left_market + 30 <= DATE '2024-11-20' THEN left_market + 30 END AS close_date,
+        round(1.02 * sale_price) AS list_price, CASE WHEN close_date IS NOT NULL THEN sale_price END AS close_price
+    FROM (SELECT *, sale_date - 30 AS begun, begun + (hash(sale_id) % 61)::INTEGER AS left_market FROM ({SALE}))
+"""
+TABLES = {"properties": PROPERTY, "sales": SALE, "listings": LISTING}
 ASKED: dict[str, dict[str, Any]] = {
     "price_trend_by_zip": {"group_by": "zip_code"},
     "price_per_sqft": {"group_by": "neighborhood"},
@@ -68,9 +76,9 @@ def section(runs: int) -> str:
         rows = [_row(kind, folder, runs) for kind in ASKED]
     return f"""## Market analysis
 
-{SALES:,} generated sales over eleven years of {PROPERTIES:,} properties in 240 neighborhoods, medians of {runs}; whole
-processes with interpreter start, files and pictures of the result included. pandas reads the same Parquet
-files and makes the table alone. Clusters are sought among a sample of 100,000 sales. CPU s are of all
+{SALES:,} generated sales, each with a listing, over eleven years of {PROPERTIES:,} properties in 240 neighborhoods,
+medians of {runs}; whole processes with interpreter start, files and pictures of the result included. pandas reads the
+same Parquet files and makes the table alone. Clusters are sought among a sample of 100,000 sales. CPU s are of all
 cores together: what the work costs, however many others wait for the same cores.
 {machine()}
 
@@ -101,7 +109,7 @@ def make(folder: Path) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     with duckdb.connect() as database:
-        for name, query in (("properties", PROPERTY), ("sales", SALE)):
+        for name, query in TABLES.items():
             database.execute(f"COPY ({query}) TO '{folder / name}.parquet' (FORMAT parquet, COMPRESSION zstd)")
 
 
@@ -118,7 +126,7 @@ def ours(kind: str, folder: Path) -> None:
     which = AnalysisType(kind)
     parameters = {**EVERY, **OWN[which], "date_from": "2014-01-01", **ASKED[kind]}
     plan = AnalysisPlan(which, AnalysisParameters.model_validate(parameters), None)
-    files = {name: folder / f"{name}.parquet" for name in ("sales", "properties")}
+    files = {name: folder / f"{name}.parquet" for name in TABLES}
     target = folder / kind
     target.mkdir(exist_ok=True)
     with connect(files, memory_limit_mb=MEMORY_MB) as database:
