@@ -194,21 +194,22 @@ def test_a_message_that_names_no_job_stays_for_a_person_and_stops_nobody(plugged
     wait_until(lambda: _waiting(sqs, queues["LayerDigestDlq"]) == 3, seconds=120)
 
 
-def pending(store: JobStore, plugin: str, parameters: dict[str, Any], version: str, label: str = "") -> Job:
-    """A job as it is when the API's process died right after it had written it."""
-    moment = now()
+def pending(store: JobStore, like: str) -> Job:
+    """A job like another, as it is when the API's process died right after it had written it."""
+    model, moment = store.get(like), now()
     job = Job(
         job_id=str(uuid.uuid4()),
-        plugin=plugin,
-        county_id="sample",
+        plugin=model.plugin,
+        county_id=model.county_id,
         status=JobStatus.PENDING,
         message="Waiting for a worker",
-        parameters=parameters,
+        parameters=model.parameters,
+        decided=model.decided,
         requested_by="ada",
-        dataset_version=version,
+        dataset_version=model.dataset_version,
         created_at=moment,
         updated_at=moment,
-        type_label=label,
+        type_label=model.type_label,
     )
     store.create(job)
     return job
@@ -224,8 +225,7 @@ def test_a_job_that_was_written_and_never_handed_over_is_done_after_the_sweep(
     }
     model = client.run(plugin, bodies[plugin])
     client.wait(model)
-    label = model.get("export_format", "")
-    lost = pending(store, plugin, model["parameters"], model["dataset_version"], label)
+    lost = pending(store, model["job_id"])
     prefix = plugin.replace("-", "_")
     submitted = metric(plugged, f"{prefix}_jobs_submitted_total")
     age(plugged, lost.job_id)
@@ -278,7 +278,7 @@ def test_events_that_a_dead_process_did_not_count_are_counted_by_the_sweep(
     model = client.run("layer-digest", {"layer": "zoning"})
     client.wait(model)
     before = metric(plugged, "layer_digest_jobs_cancelled_total")
-    dead = pending(store, "layer-digest", model["parameters"], model["dataset_version"])
+    dead = pending(store, model["job_id"])
     assert store.cancel(dead.job_id, "Cancelled by a process that died then") is not None
     age(plugged, dead.job_id)
 

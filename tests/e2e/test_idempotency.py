@@ -30,6 +30,15 @@ def test_the_same_key_and_body_are_answered_with_the_same_job(gis: Client) -> No
     assert [r.headers["idempotency-replayed"] for r in (first, second, third)] == ["false", "true", "true"]
 
 
+def test_a_default_may_be_said_or_left_out(gis: Client) -> None:
+    """A member that a later version of the platform adds, with a default, leaves old requests what they were."""
+    key = str(uuid.uuid4())
+
+    first, second = run(gis, key), run(gis, key, parameters={"clip": False, "spatial_predicate": "intersects"})
+
+    assert first.json()["job_id"] == second.json()["job_id"]
+
+
 def test_the_same_key_with_another_body_is_a_conflict(gis: Client) -> None:
     key = str(uuid.uuid4())
     run(gis, key)

@@ -38,8 +38,7 @@ def test_an_accepted_job_is_described_and_located(gis: Client) -> None:
             "spatial_predicate": "intersects", "clip": False, "filter": None, "coordinate_system": "EPSG:4326",
             "simplify_tolerance": 0, "precision": None, "make_valid": False, "attributes": None, "bundle": False,
             "all_or_nothing": False, "since": None, "callback_url": None, "features_per_part": None,
-            "include_assessment_data": False,
-            "assessment_fields": {}, "redacted_fields": {}, "include_attributes": True,
+            "include_assessment_data": False, "include_attributes": True,
         },
     }  # fmt: skip
 

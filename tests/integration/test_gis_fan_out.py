@@ -94,13 +94,15 @@ class Exporter:
             {"county_id": COUNTY, "export_format": export_format, "layers": ["parcels"], **more}
         )
         snapshot, moment = self.files.catalogue.current(COUNTY), now()
+        plan = accept(request, snapshot, self.configuration, roles)
         job = Job(
             job_id=str(uuid.uuid4()),
             plugin=self.world.plugin.slug,
             county_id=COUNTY,
             status=JobStatus.PENDING,
             message="",
-            parameters=accept(request, snapshot, self.configuration, roles).document,
+            parameters=plan.document,
+            decided=plan.decided,
             requested_by="ada",
             dataset_version=snapshot.version,
             created_at=moment,

@@ -22,6 +22,7 @@ from terrafusion.counties import (
     Source,
 )
 from terrafusion.errors import Impossible
+from terrafusion.jobs.model import Job
 from tests.conftest import ROOT
 
 SALES = ("sale_id", "property_id", "sale_date", "sale_price", "assessed_value")
@@ -131,8 +132,13 @@ def test_defaults_are_filled_in_and_survive_the_way_to_the_worker() -> None:
         "zip_code": None, "neighborhood": None, "property_class": None, "date_from": None, "date_to": "2024-06-30",
         "min_sales": 5, "period": "month", "group_by": "neighborhood",
     }  # fmt: skip
-    assert AnalysisPlan.from_document(made.document) == made
+    assert AnalysisPlan.of(recorded(made)) == made
     assert (made.years, planned("repeat_sales_index").years) == (3, None)
+
+
+def recorded(made: AnalysisPlan) -> Job:
+    """What a job keeps of a plan."""
+    return Job.model_construct(parameters=made.document, decided=made.decided)
 
 
 @pytest.mark.parametrize("kind", AnalysisType)
@@ -140,7 +146,7 @@ def test_every_kind_has_a_plan(kind: AnalysisType) -> None:
     snapshot = county(sales=SALES, properties=(*PROPERTIES, "zip_code"))
     needed = {"comparable_market_area": {"zip_code": "1"}, "market_valuation": {"property_id": "1"}}
     made = planned(kind, snapshot, **needed.get(kind, {}))
-    assert AnalysisPlan.from_document(made.document) == made
+    assert AnalysisPlan.of(recorded(made)) == made
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def run(request: ExportRequest, caller: Caller, response: Response, key: KeyHead
     def plan(snapshot: CountySnapshot, configuration: CountyConfiguration) -> Accepted:
         older = older_snapshot(request, caller)
         planned = accept(request, snapshot, configuration, caller.roles, older, loopback=is_local())
-        return Accepted(planned.document, planned.export_format.value)
+        return Accepted(planned.document, planned.export_format.value, planned.decided)
 
     return jobs.run(caller, request, key, response, plan)
 

@@ -52,6 +52,6 @@ class ExportWork:
 
 def task_of(files: CountyFiles, job: Job) -> ExportTask:
     """The run of the engine that a job asks for."""
-    plan, snapshot = ExportPlan.from_document(job.parameters), files.snapshot(job)
+    plan, snapshot = ExportPlan.of(job), files.snapshot(job)
     stem = f"{job.county_id}_{job.job_id[:8]}"
     return ExportTask(job, plan, snapshot, files.catalogue.configuration(job.county_id), stem)

@@ -8,6 +8,7 @@ from gis_export.area import Area, parse
 from gis_export.formats import ExportFormat
 from gis_export.selection import Predicate
 from gis_export.stages import Shape
+from terrafusion.jobs.model import Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class ExportPlan:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The plan as a job records it, defaults filled in."""
+        """The request as a job records it, defaults filled in."""
         clips = self.predicate is Predicate.CLIP
         return {
             "export_format": self.export_format.value,
@@ -64,16 +65,22 @@ class ExportPlan:
                 "callback_url": self.callback_url,
                 "features_per_part": self.features_per_part,
                 "include_assessment_data": bool(self.joined),
-                "assessment_fields": {k: list(v) for k, v in self.joined.items()},
-                "redacted_fields": {k: list(v) for k, v in self.redacted.items()},
                 "include_attributes": self.attributes is None or any(self.attributes.values()),
             },
         }
 
+    @property
+    def decided(self) -> dict[str, Any]:
+        """What the county's fields and the caller's roles added, by layer."""
+        return {
+            "assessment_fields": {k: list(v) for k, v in self.joined.items()},
+            "redacted_fields": {k: list(v) for k, v in self.redacted.items()},
+        }
+
     @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> "ExportPlan":
+    def of(cls, job: Job) -> "ExportPlan":
         """Read a plan back from a job."""
-        parameters = document["parameters"]
+        document, parameters = job.parameters, job.parameters["parameters"]
         attributes = parameters["attributes"]
         return cls(
             export_format=ExportFormat(document["export_format"]),
@@ -83,8 +90,8 @@ class ExportPlan:
             crs=parameters["coordinate_system"],
             attributes={k: tuple(v) for k, v in attributes.items()} if attributes else None,
             filters=parameters["filter"] or {},
-            redacted={k: tuple(v) for k, v in parameters["redacted_fields"].items()},
-            joined={k: tuple(v) for k, v in parameters["assessment_fields"].items()},
+            redacted={k: tuple(v) for k, v in job.decided["redacted_fields"].items()},
+            joined={k: tuple(v) for k, v in job.decided["assessment_fields"].items()},
             since=parameters["since"],
             callback_url=parameters["callback_url"],
             features_per_part=parameters.get("features_per_part"),

@@ -33,7 +33,7 @@ def run(request: AnalysisRequest, caller: Caller, response: Response, key: KeyHe
 
     def accept(snapshot: CountySnapshot, configuration: CountyConfiguration) -> Accepted:
         planned = plan(request, snapshot, configuration)
-        return Accepted(planned.document, request.analysis_type.value)
+        return Accepted(planned.document, request.analysis_type.value, planned.decided)
 
     return jobs.run(caller, request, key, response, accept)
 

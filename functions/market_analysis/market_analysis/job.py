@@ -33,7 +33,7 @@ def analysis_job(catalogue: Catalogue, data: Storage) -> Work:
     """Make the function that does a job's work."""
 
     def work(job: Job, directory: Path, progress: Progress) -> Outcome:
-        plan = AnalysisPlan.from_document(job.parameters)
+        plan = AnalysisPlan.of(job)
         try:
             snapshot = catalogue.snapshot(job.county_id, job.dataset_version)
         except NotFound as error:

@@ -8,6 +8,7 @@ from market_analysis.analysis_types import AnalysisType, AreaBasis, GroupBy, Mea
 from market_analysis.models import AnalysisParameters, AnalysisRequest
 from terrafusion.counties import CountyConfiguration, CountySnapshot
 from terrafusion.errors import FieldError, Impossible
+from terrafusion.jobs.model import Job
 
 SALES, PROPERTIES = "sales", "properties"
 LOCATED = ("lon", "lat")
@@ -78,18 +79,23 @@ class AnalysisPlan:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The plan as a job records it."""
+        """The request as a job records it."""
         used = set(EVERY) | set(OWN[self.analysis_type])
         parameters = self.parameters.model_dump(mode="json", include=used)
-        return {"analysis_type": self.analysis_type.value, "parameters": parameters, "years": self.years}
+        return {"analysis_type": self.analysis_type.value, "parameters": parameters}
+
+    @property
+    def decided(self) -> dict[str, Any]:
+        """What the county's settings added."""
+        return {"years": self.years}
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> "AnalysisPlan":
+    def of(cls, job: Job) -> "AnalysisPlan":
         """Read a plan back from a job."""
         return cls(
-            AnalysisType(document["analysis_type"]),
-            AnalysisParameters.model_validate(document["parameters"]),
-            document["years"],
+            AnalysisType(job.parameters["analysis_type"]),
+            AnalysisParameters.model_validate(job.parameters["parameters"]),
+            job.decided["years"],
         )
 
 

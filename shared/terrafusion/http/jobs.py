@@ -71,7 +71,7 @@ class CountyRequest(Protocol):
     def county_id(self) -> str:
         """Whose data."""
 
-    def model_dump(self, *, mode: str) -> dict[str, Any]:
+    def model_dump(self, *, mode: str, exclude_defaults: bool) -> dict[str, Any]:
         """The request as a document."""
 
 
@@ -120,7 +120,7 @@ class JobRoutes:
         """Submit a job, or find the one that the same request was given under the same key."""
         service = self._service()
         service.access.run(caller, request.county_id)
-        document = request.model_dump(mode="json")
+        document = request.model_dump(mode="json", exclude_defaults=True)
         once = IdempotencyKey.of(self._plugin.slug, caller.subject, key, document) if key else None
         job = service.submitted_before(once)
         response.headers["idempotency-replayed"] = str(job is not None).lower()

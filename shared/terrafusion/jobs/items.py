@@ -17,7 +17,7 @@ COUNTY_PLUGIN = "county_plugin"
 CREATED_JOB = "created_job"
 SHARE = "share_"
 """Begins the names of a job's shares, each of which is an attribute, so that they are written side by side."""
-AS_JSON = frozenset({"parameters", "samples"})
+AS_JSON = frozenset({"parameters", "decided", "samples"})
 NOT_AT_FIRST = frozenset({"parameters", "shares"})
 
 Item = dict[str, Any]
@@ -43,7 +43,7 @@ def to_item(job: Job) -> Item:
 def from_item(item: Mapping[str, Any], parameters: Mapping[str, Any]) -> Job:
     """The job of an item."""
     values = {name: _plain(item[name]) for name in Job.model_fields if name in item and name not in AS_JSON}
-    values["samples"] = json.loads(item["samples"]["S"]) if "samples" in item else {}
+    values |= {name: json.loads(item[name]["S"]) for name in ("decided", "samples") if name in item}
     values.setdefault("uncounted", frozenset())
     values["shares"] = {int(name.removeprefix(SHARE)): _plain(item[name]) for name in item if name.startswith(SHARE)}
     return Job.model_validate({**values, "parameters": parameters})

@@ -35,8 +35,10 @@ class JobEvent(StrEnum):
 class Job(BaseModel):
     """A job as recorded.
 
-    `type_label` is the value of the plugin's metric label (an export's format). `attempt` names the worker's run that
-    has the job, until `lease_until` at the latest. `result_key` names the result document in the results bucket.
+    `parameters` are the request as it was accepted, defaults filled in; asked again, it makes the same job. `decided`
+    is what the county's data and settings and the caller's roles settled besides. `type_label` is the value of the
+    plugin's metric label (an export's format). `attempt` names the worker's run that has the job, until `lease_until`
+    at the latest. `result_key` names the result document in the results bucket.
     `request_id` is that of the request which asked for the job. `version` grows with every write. `uncounted` are the
     events that no metric has counted yet, `samples` the values of the plugin's own metrics. `shares` tells how far
     each is, in percent by its number, of a job that is worked on side by side.
@@ -54,6 +56,7 @@ class Job(BaseModel):
     dataset_version: str
     created_at: datetime
     updated_at: datetime
+    decided: dict[str, Any] = {}
     type_label: str = ""
     failure_reason: str | None = None
     progress: int = 0

@@ -3,7 +3,7 @@
 import logging
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -25,10 +25,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A request that can be fulfilled: its parameters with defaults filled in, and its metric label's value."""
+    """A request that can be fulfilled: what a job records of it as `parameters`, `type_label` and `decided`."""
 
     parameters: Mapping[str, Any]
     type_label: str = ""
+    decided: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class JobService:
             created_at=moment,
             updated_at=moment,
             type_label=accepted.type_label,
+            decided=dict(accepted.decided),
             request_id=principal.request_id,
         )
         record = self.access.record(principal, Action.SUBMITTED, county_id, job.job_id)
