@@ -11,7 +11,14 @@ import pyarrow.types as kinds
 from cli.loading.errors import LoadError, nearest
 from cli.loading.standard import ARROW_TYPES, Converted, convert
 from terrafusion.counties import FieldType
-from terrafusion.counties.standard import ANY_STANDARD_FIELD, STANDARD_FIELDS, TEXT_FIELDS, type_of
+from terrafusion.counties.standard import (
+    ANY_STANDARD_FIELD,
+    SERVE,
+    STANDARD_FIELDS,
+    TABLES,
+    TEXT_FIELDS,
+    type_of,
+)
 
 IDENTIFIED_BY_PROPERTY = frozenset({"parcels", "properties"})
 
@@ -117,11 +124,18 @@ def _known_key(key: str, names: list[str], wanted: Mapping[str, str]) -> str:
 
 
 def _column(index: int, field: pa.Field, standard: str | None, layer: str) -> Column:
-    if standard is None and layer in STANDARD_FIELDS and field.name in TEXT_FIELDS:
-        standard = field.name  # text loses nothing, and tables are joined by these
     kind, arrow = _stored_type(field.type)
     column = Column(field.name, field.name, index, kind, arrow)
+    if standard is None and field.name in STANDARD_FIELDS.get(layer, ()) and _is_taken_for(field.name, kind, layer):
+        standard = field.name
     return column.standard(standard) if standard else column
+
+
+def _is_taken_for(standard: str, kind: FieldType, layer: str) -> bool:
+    """Whether a column that has a standard field's name gets its type: text loses nothing, and tables are joined by it;
+    tables are computed with, so that what is no number, date or flag there has to be known when it is loaded.
+    """
+    return standard in TEXT_FIELDS or (layer in TABLES and kind not in SERVE[type_of(standard)])
 
 
 def _check_collisions(items: tuple[Column, ...]) -> None:

@@ -14,8 +14,7 @@ from cli.loading.locations import Coordinates, agreed_crs, find_coordinates, unu
 from cli.loading.outputs import GEOMETRY
 from cli.loading.shapes import Family, families
 from terrafusion.counties import LayerKind
-
-TABLES = frozenset({"properties", "sales", "listings"})
+from terrafusion.counties.standard import TABLES
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from cli.loading.values import NOTHING, together, values_of
 from terrafusion.counties import Field, FieldType, Values
 from terrafusion.counties.manifest import Box
 
-MAX_UNREADABLE = 0.05  # of a mapped column's values; more means that the column is not what it was mapped to
+MAX_UNREADABLE = 0.05  # of a standard column's values; more means that the column is not what its name says
 EXAMPLES = 10
 
 
@@ -61,7 +61,10 @@ class FieldTally:
         what = f"{self.failures:,} of {self.values:,} values of '{self.source_name}' are no {self.type} ({examples})"
         if self.failures > MAX_UNREADABLE * self.values:
             hint = "; dates may be 2024-12-31, 12/31/2024 or 20241231" if self.type is FieldType.DATE else ""
-            raise LoadError(f"{what}, so it cannot become {self.name}{hint}. Map another column, or clean this one.")
+            raise LoadError(
+                f"{what}, so it cannot become {self.name}{hint}. Clean this column, or map another to {self.name}"
+                f"{' and give this one a name of its own' if self.source_name == self.name else ''}."
+            )
         return f"{what}; they are stored empty in {self.name}"
 
     def as_field(self) -> Field:

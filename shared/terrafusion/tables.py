@@ -21,6 +21,9 @@ DUCKDB_TYPES: Mapping[FieldType, str] = {
     FieldType.DATE: "DATE",
 }
 
+NUMBERS = frozenset({FieldType.REAL, FieldType.INTEGER})
+DUCKDB_NUMBERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE"})
+
 
 def fetch(catalogue: Catalogue, data: Storage, snapshot: CountySnapshot, directory: Path) -> dict[str, Path]:
     """Bring a snapshot's tables to a directory, by layer name; what is there already is not fetched again.
@@ -42,9 +45,9 @@ def fetch(catalogue: Catalogue, data: Storage, snapshot: CountySnapshot, directo
 def connect(files: Mapping[str, Path], *, memory_limit_mb: int = 1024, threads: int = 2) -> duckdb.DuckDBPyConnection:
     """Open Parquet files as views named after their layers.
 
-    The views of `properties`, `sales`, `listings` and `parcels` have every standard field: one that the county does not
-    keep is null throughout, in the field's type. Nothing is read before it is asked for; nothing can be loaded from
-    elsewhere.
+    The views of `properties`, `sales`, `listings` and `parcels` have every standard field, in its type (whole numbers
+    serve as numbers): one that the county does not keep is null throughout, and so is a value that is none of its type.
+    Nothing is read before it is asked for; nothing can be loaded from elsewhere.
     """
     database = duckdb.connect(
         ":memory:",
@@ -57,10 +60,23 @@ def connect(files: Mapping[str, Path], *, memory_limit_mb: int = 1024, threads: 
     )
     for name, path in files.items():
         source = database.read_parquet(str(path))
-        absent = [field for field in STANDARD_FIELDS.get(name, ()) if field not in source.columns]
-        nulls = (f", CAST(NULL AS {DUCKDB_TYPES[type_of(field)]}) AS {quoted(field)}" for field in absent)
-        database.execute(f"CREATE VIEW {quoted(name)} AS SELECT *{''.join(nulls)} FROM {_literal(path)}")  # noqa: S608  # nosec B608
+        kept = dict(zip(source.columns, map(str, source.types), strict=True))
+        standard = {field: type_of(field) for field in STANDARD_FIELDS.get(name, ())}
+        read = (_read(field, kept[field], standard[field]) if field in standard else quoted(field) for field in kept)
+        absent = (f"CAST(NULL AS {DUCKDB_TYPES[kind]}) AS {quoted(f)}" for f, kind in standard.items() if f not in kept)
+        columns = ", ".join([*read, *absent])
+        database.execute(f"CREATE VIEW {quoted(name)} AS SELECT {columns} FROM {_literal(path)}")  # noqa: S608  # nosec B608
     return database
+
+
+def _read(field: str, stored: str, wanted: FieldType) -> str:
+    """SQL for a standard field as its type. A flag that cannot be read is false: a doubtful sale is no evidence."""
+    name, kind = quoted(field), DUCKDB_TYPES[wanted]
+    if stored == kind or (wanted in NUMBERS and stored in DUCKDB_NUMBERS):
+        return name
+    if wanted is FieldType.BOOLEAN and stored == "VARCHAR":
+        return f"CASE WHEN trim({name}) <> '' THEN coalesce(TRY_CAST({name} AS BOOLEAN), false) END AS {name}"
+    return f"TRY_CAST({name} AS {kind}) AS {name}"
 
 
 def quoted(identifier: str) -> str:

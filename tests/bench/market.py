@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 import time
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +132,7 @@ def ours(kind: str, folder: Path) -> None:
     target.mkdir(exist_ok=True)
     with connect(files, memory_limit_mb=MEMORY_MB) as database:
         started = time.perf_counter()
-        market, analysis = analyze(database, plan, None)
+        market, analysis = analyze(database, plan, None, date(2024, 12, 31))
         document(plan, market, analysis, "1")
         analyzed = time.perf_counter()
         write_files(database, plan, analysis, None, Caption("Large County", "n"), target, kind)

@@ -321,6 +321,38 @@ def test_sales_are_a_table_and_points_where_they_are_located(tmp_path: Path, loa
     assert stored(prepared)["sale"].tolist() == ["S1", "S4"]
 
 
+def test_what_a_table_keeps_as_text_gets_the_type_of_its_standard_name(tmp_path: Path, load: Load) -> None:
+    (tmp_path / "sales.csv").write_text(
+        "sale_id,property_id,sale_date,sale_price,is_valid,use\n"
+        'S1,1,1/31/2024,"$250,000",Q,1\nS2,2,2/1/2024,310000,U,x\nS3,3,,a lot,,3\n'
+        + "".join(f"R{n},{n},,100000,,4\n" for n in range(40))
+    )
+
+    prepared = load(tmp_path / "sales.csv", "sales", key="sale_id")
+
+    table = pq.read_table(prepared.directory / "data.parquet")
+    assert table["sale_date"].to_pylist()[:3] == [date(2024, 1, 31), date(2024, 2, 1), None]
+    assert table["sale_price"].to_pylist()[:3] == [250_000.0, 310_000.0, None]
+    assert table["is_valid"].to_pylist()[:3] == [True, False, None]
+    assert table["use"].to_pylist()[:3] == ["1", "x", "3"]
+    assert any("'a lot'" in note for note in prepared.manifest.quality.notes)
+
+
+def test_what_parcels_keep_as_text_stays_text(parcels: Any, tmp_path: Path, load: Load) -> None:
+    file = tmp_path / "parcels.gpkg"
+    parcels.assign(year_built=["about 1950"] * len(parcels)).to_file(file)
+
+    prepared = load(file, "parcels")
+
+    assert stored(prepared)["year_built"].tolist() == ["about 1950"] * len(stored(prepared))
+
+
+def test_a_column_that_is_not_what_its_standard_name_says_is_refused_in_a_table(tmp_path: Path, load: Load) -> None:
+    (tmp_path / "p.csv").write_text("property_id,stories\n1,one and a half\n2,two\n")
+    with pytest.raises(LoadError, match="give this one a name of its own"):
+        load(tmp_path / "p.csv", "properties", key="property_id")
+
+
 def test_listings_of_a_listing_service_get_the_standard_types(tmp_path: Path, load: Load) -> None:
     (tmp_path / "mls.csv").write_text(
         "ListingId,Parcel,ListingContractDate,OffMarketDate,CloseDate,ListPrice,ClosePrice,StandardStatus\n"

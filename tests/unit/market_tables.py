@@ -1,6 +1,7 @@
 """Counties for the tests of market analysis: the real one, the generated one, and small ones made up on the spot."""
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,13 @@ def plan_of(kind: AnalysisType, years: int | None = None, **parameters: Any) -> 
 
 
 def answer(
-    files: Mapping[str, Path], kind: AnalysisType, years: int | None = None, **parameters: Any
+    files: Mapping[str, Path],
+    kind: AnalysisType,
+    years: int | None = None,
+    published: date = date(2100, 1, 1),
+    **parameters: Any,
 ) -> tuple[Market, Analysis, dict[str, Any]]:
     """Ask something of tables; gives the result's document too. The market's connection stays open."""
     plan = plan_of(kind, years, **parameters)
-    market, analysis = analyze(connect(files), plan, None)
+    market, analysis = analyze(connect(files), plan, None, published)
     return market, analysis, document(plan, market, analysis, "version")

@@ -122,6 +122,59 @@ def test_a_valuation_date_that_no_trend_reaches(tmp_path: Path, kind: AnalysisTy
     assert "lies more than 5 years from the sales looked at, 2023-01-03 to 2024-1" in found.message
 
 
+@pytest.mark.parametrize("kind", AnalysisType)
+def test_a_sale_that_is_dated_in_the_future_changes_nothing_but_the_count(tmp_path: Path, kind: AnalysisType) -> None:
+    tables, later = town(), town()
+    for name, value in {"sale_id": "late", "sale_date": date(2099, 5, 5), "sale_price": 200_000.0}.items():
+        later["sales"][name] = [*later["sales"][name], value]
+    later["sales"] |= {
+        "property_id": [*later["sales"]["property_id"], "P0"],
+        "is_valid": [*later["sales"]["is_valid"], True],
+        "assessed_value": [*later["sales"]["assessed_value"], None],
+    }
+    (tmp_path / "a").mkdir()
+    asked = {"years": 3, "published": date(2025, 1, 1), **ASKED.get(kind, {})}
+    _, _, plain = answer(tables_of(tmp_path / "a", **tables), kind, **asked)
+    _, _, made = answer(tables_of(tmp_path, **later), kind, **asked)
+
+    assert {"reason": "dated after the data were published", "sales": 1} in made["left_out"]
+    for changed in ("sales_considered", "left_out", "notes"):
+        plain.pop(changed), made.pop(changed)
+    assert made == plain
+
+
+@pytest.mark.parametrize("kind", AnalysisType)
+def test_columns_that_were_loaded_as_text_are_read(tmp_path: Path, kind: AnalysisType) -> None:
+    """A county whose loader took numbers, dates and flags for text; what is none of them is missing, not an error."""
+    typed, texts = town(), town()
+    texts["sales"] |= {
+        "sale_date": [one.isoformat() for one in typed["sales"]["sale_date"]],
+        "sale_price": [*map(str, typed["sales"]["sale_price"][:-1]), "a lot"],
+        "is_valid": ["yes"] * len(typed["sales"]["is_valid"]),
+    }
+    texts["properties"] |= {
+        name: [*map(str, typed["properties"][name][:-1]), "n/a"]
+        for name in ("living_area_sqft", "land_area_sqft", "year_built", "current_assessed_value_total", "lon", "lat")
+    }
+    typed["sales"]["sale_price"][-1] = None
+    for name in ("living_area_sqft", "land_area_sqft", "year_built", "current_assessed_value_total", "lon", "lat"):
+        typed["properties"][name][-1] = None
+    (tmp_path / "typed").mkdir()
+    _, _, plain = answer(tables_of(tmp_path / "typed", **typed), kind, **ASKED.get(kind, {}))
+    _, _, made = answer(tables_of(tmp_path, **texts), kind, **ASKED.get(kind, {}))
+
+    assert made == plain
+
+
+def test_a_mark_of_validity_that_nobody_can_read_is_not_taken_for_valid(tmp_path: Path) -> None:
+    marks = ["Q", "U", None, "", "true", "f"] * 60
+    sales = town()["sales"] | {"is_valid": marks[: len(town()["sales"]["is_valid"])]}
+    _, _, made = answer(tables_of(tmp_path, sales=sales), AnalysisType.PRICE_TREND_BY_ZIP, group_by="county")
+
+    doubtful = sum(one in {"Q", "U", "f"} for one in sales["is_valid"])
+    assert made["left_out"] == [{"reason": "marked as not valid", "sales": doubtful}]
+
+
 def test_sales_of_properties_that_are_not_there_are_counted(tmp_path: Path) -> None:
     tables = town(property_id=[f"X{at}" for at in range(240)])
     _, _, result = answer(tables_of(tmp_path, **tables), AnalysisType.PRICE_TREND_BY_ZIP, group_by="county")

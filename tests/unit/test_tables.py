@@ -1,5 +1,6 @@
 """A county's tables, opened in DuckDB."""
 
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -39,3 +40,23 @@ def test_a_table_without_a_standard_is_taken_as_it_is(properties: Path) -> None:
 def test_nothing_is_loaded_from_elsewhere(properties: Path) -> None:
     with pytest.raises(duckdb.Error):
         connect({"properties": properties}).execute("SELECT * FROM read_parquet('https://county.example/a.parquet')")
+
+
+def test_a_standard_field_has_its_type_whatever_was_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "sales.parquet"
+    table = {
+        "sale_id": [1, 2, 3],
+        "sale_date": ["2024-02-29", "2/29/24 noon", None],
+        "sale_price": ["250000", "a lot", ""],
+        "is_valid": ["true", "Q", None],
+        "note": ["1", "2", "3"],
+    }
+    pq.write_table(pa.table(table), path)
+    rows = (
+        connect({"sales": path}).execute("SELECT sale_id, sale_date, sale_price, is_valid, note FROM sales").fetchall()
+    )
+    assert rows == [
+        ("1", date(2024, 2, 29), 250_000.0, True, "1"),
+        ("2", None, None, False, "2"),
+        ("3", None, None, None, "3"),
+    ]

@@ -109,13 +109,12 @@ def absorption(market: Market, scope: Scope, period: Period, group_by: GroupBy, 
             "Months of supply and time on the market need listings, which the county's snapshot does not hold; sales "
             "alone cannot tell them."
         )
-    dates = _reads(DATES, "DATE")
-    missing = [name for name, sql in dates.items() if not joining.count(database, f"SELECT count({sql}) FROM listings")]  # noqa: S608
+    missing = [name for name in DATES if not joining.count(database, f"SELECT count({name}) FROM {LISTINGS}")]  # noqa: S608
     if missing:
         return _nothing(
             f"The county's listings have no {' and no '.join(missing)}: without, nobody can tell what was for sale."
         )
-    first, last = _reach(database, dates)
+    first, last = _reach(database)
     first, last = max(first, market.first), min(last, market.last)
     if first > last:
         return _nothing(f"The county's listings tell nothing of {market.first} to {market.last}.")
@@ -145,19 +144,14 @@ def _nothing(why: str) -> Absorption:
     return Absorption(notes=(why,))
 
 
-def _reads(columns: Sequence[str], kind: str) -> dict[str, str]:
-    """SQL for columns of listings as a type of DuckDB's: a county may have loaded them as text."""
-    return {name: f"TRY_CAST({LISTINGS}.{name} AS {kind})" for name in columns}
-
-
-def _reach(database: duckdb.DuckDBPyConnection, dates: dict[str, str]) -> tuple[date, date]:
+def _reach(database: duckdb.DuckDBPyConnection) -> tuple[date, date]:
     """The first day that a listing ended and the last that anything happened to one.
 
     A list of those that were for sale since some day knows older ones that lasted; of their time it knows no others.
     """
-    ends = f"{dates['off_market_date']}, {dates['close_date']}"
     [(first, last)] = database.execute(
-        f"SELECT min(least({ends})), max(greatest({dates['list_date']}, {ends})) FROM listings"  # noqa: S608
+        """SELECT min(least(off_market_date, close_date)), max(greatest(list_date, off_market_date, close_date))
+        FROM listings"""
     ).fetchall()
     return first, last
 
@@ -179,12 +173,13 @@ def _keep(
     reasons |= {f"of another {place}": f"{place}_of IS DISTINCT FROM ${place}" for place in scope.places}
     given = {place.value: value for place, value in scope.places.items()}
     judged = " ".join(f"WHEN {condition} THEN {at}" for at, condition in enumerate(reasons.values()))
-    prices = {name: f"CASE WHEN {sql} > 0 THEN {sql} END" for name, sql in _reads(PRICES, "DOUBLE").items()}
-    columns = {**_reads(DATES, "DATE"), **prices, **{f"{place}_of": linked.places[place] for place in scope.places}}
+    own = {name: f"{LISTINGS}.{name}" for name in ("listing_id", *DATES)}
+    prices = {name: f"CASE WHEN {LISTINGS}.{name} > 0 THEN {LISTINGS}.{name} END" for name in PRICES}
+    columns = own | prices | {"value": group} | {f"{place}_of": linked.places[place] for place in scope.places}
     selected = ", ".join(f"{sql} AS {name}" for name, sql in columns.items())
     database.execute(
         f"""CREATE OR REPLACE TABLE listed AS
-        WITH known AS (SELECT {LISTINGS}.listing_id, {group} AS value, {selected} FROM {linked.relation}),
+        WITH known AS (SELECT {selected} FROM {linked.relation}),
         ended AS (SELECT *, least(off_market_date, close_date) AS gone_date FROM known),
         numbered AS (SELECT *, row_number() OVER (
             PARTITION BY listing_id ORDER BY list_date, gone_date, list_price, close_price) AS number FROM ended)

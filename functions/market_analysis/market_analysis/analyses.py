@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import TypeVar
 
 import duckdb
@@ -56,9 +57,9 @@ def of(value: T | None) -> T:
 
 
 def analyze(
-    database: duckdb.DuckDBPyConnection, plan: AnalysisPlan, outlines: Outlines | None
+    database: duckdb.DuckDBPyConnection, plan: AnalysisPlan, outlines: Outlines | None, published: date
 ) -> tuple[Market, Analysis]:
-    """Answer a plan from a county's tables, opened by `terrafusion.tables`.
+    """Answer a plan from a county's tables, opened by `terrafusion.tables` and published on a day.
 
     Raises
     ------
@@ -67,7 +68,7 @@ def analyze(
     """
     asked = plan.parameters
     places = {place: value for place in PLACES if (value := getattr(asked, place)) is not None}
-    scope = Scope(asked.date_from, asked.date_to, plan.years, places)
+    scope = Scope(published, asked.date_from, asked.date_to, plan.years, places)
     return _ANALYSES[plan.analysis_type](Question(database, asked, scope, outlines))
 
 

@@ -44,7 +44,7 @@ def analysis_job(catalogue: Catalogue, data: Storage) -> Work:
         county = catalogue.configuration(job.county_id).name or f"{job.county_id.replace('_', ' ').title()} County"
         progress(0.3, "Analyzing sales")
         with connect(found, memory_limit_mb=MEMORY_MB) as database:
-            market, analysis = analyze(database, plan, outlines)
+            market, analysis = analyze(database, plan, outlines, snapshot.published_at.date())
             progress(0.8, "Writing files")
             stem = f"{job.county_id}_{plan.analysis_type}"
             caption = Caption(county, _note(market, analysis))

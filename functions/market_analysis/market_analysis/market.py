@@ -27,9 +27,11 @@ NO_VALUE = "(none)"
 class Scope:
     """What part of the market is looked at; days are included.
 
-    Without `date_from` it begins `years` before the end; when that is None too, with the first sale.
+    Without `date_from` it begins `years` before the end; when that is None too, with the first sale. What is dated
+    after the data were `published` is a mistake.
     """
 
+    published: date
     date_from: date | None = None
     date_to: date | None = None
     years: int | None = None
@@ -66,11 +68,11 @@ class Market:
             county does not have, with those that are near.
         """
         database.execute("SET preserve_insertion_order = false")
-        first, last = _range_of_valid(database)
+        first, last = _range_of_valid(database, scope.published)
         end = scope.date_to or last
         start = scope.date_from or (years_before(end, scope.years) if scope.years else first)
         joined = joining.join(database)
-        considered, excluded = _narrow(database, joined, scope.places, start, end)
+        considered, excluded = _narrow(database, joined, scope, start, end)
         left = joining.count(database, "SELECT count(*) FROM market")
         if not left:
             raise _nothing(database, scope, start, end, first, last)
@@ -192,9 +194,10 @@ def _column(values: Any) -> Any:
     return np.array([None if one is None else str(one) for one in values], dtype=object)
 
 
-def _range_of_valid(database: duckdb.DuckDBPyConnection) -> tuple[date, date]:
-    query = "SELECT min(sale_date), max(sale_date) FROM sales WHERE coalesce(is_valid, true) AND sale_price > 0"
-    first, last = database.execute(query).fetchall()[0]
+def _range_of_valid(database: duckdb.DuckDBPyConnection, published: date) -> tuple[date, date]:
+    query = """SELECT min(sale_date), max(sale_date) FROM sales
+        WHERE coalesce(is_valid, true) AND sale_price > 0 AND sale_date <= $published"""
+    first, last = database.execute(query, {"published": published}).fetchall()[0]
     if first is None:
         raise nothing_left("The county's table of sales has no valid sale with a date and a price.")
     return first, last
@@ -203,7 +206,7 @@ def _range_of_valid(database: duckdb.DuckDBPyConnection) -> tuple[date, date]:
 def _narrow(
     database: duckdb.DuckDBPyConnection,
     joined: joining.Joined,
-    places: Mapping[GroupBy, str],
+    scope: Scope,
     start: date,
     end: date,
 ) -> tuple[int, dict[str, int]]:
@@ -211,13 +214,14 @@ def _narrow(
     reasons = {
         "marked as not valid": "NOT coalesce(s.is_valid, true)",
         "without a date": "s.sale_date IS NULL",
+        "dated after the data were published": f"s.sale_date > DATE '{scope.published}'",
         "without a price": "s.sale_price IS NULL OR s.sale_price <= 0",
         f"outside {start} to {end}": f"s.sale_date NOT BETWEEN DATE '{start}' AND DATE '{end}'",
     }
-    reasons |= {f"of another {place}": f"{joined.places[place]} IS DISTINCT FROM ${place}" for place in places}
-    given = {place.value: value for place, value in places.items()}
+    reasons |= {f"of another {place}": f"{joined.places[place]} IS DISTINCT FROM ${place}" for place in scope.places}
+    given = {place.value: value for place, value in scope.places.items()}
     judged = " ".join(f"WHEN {condition} THEN {at}" for at, condition in enumerate(reasons.values()))
-    relation = joined.relation if places else "sales s"
+    relation = joined.relation if scope.places else "sales s"
     rows = database.execute(f"SELECT CASE {judged} ELSE -1 END, count(*) FROM {relation} GROUP BY 1", given)  # noqa: S608
     counts: dict[int, int] = dict(rows.fetchall())
     named: dict[str, str] = {str(place): sql for place, sql in joined.places.items()} | dict(joined.numbers)

@@ -8,8 +8,8 @@ from typing import Any
 
 from reporting.kinds import KINDS, Kind, OutputFormat, ReportType, Stratum
 from reporting.models import ReportParameters, ReportRequest
-from terrafusion.counties import CountyConfiguration, CountySnapshot, FieldType
-from terrafusion.counties.standard import STANDARD_FIELDS, type_of
+from terrafusion.counties import CountyConfiguration, CountySnapshot
+from terrafusion.counties.standard import SERVE, STANDARD_FIELDS, type_of
 from terrafusion.errors import FieldError, Impossible
 from terrafusion.standards import StandardBook
 
@@ -32,15 +32,6 @@ COMPUTED = frozenset(
     }
 )  # fmt: skip
 """Standard fields that reports compute with; others are shown as they are."""
-NUMBERS = frozenset({FieldType.REAL, FieldType.INTEGER, FieldType.INTEGER64})
-SERVE: Mapping[FieldType, frozenset[FieldType]] = {
-    FieldType.REAL: NUMBERS,
-    FieldType.INTEGER: NUMBERS,
-    FieldType.DATE: frozenset({FieldType.DATE, FieldType.DATETIME}),
-    FieldType.BOOLEAN: frozenset({FieldType.BOOLEAN}),
-    FieldType.STRING: frozenset({FieldType.STRING}),
-}
-"""The types of a column that serve as a standard field of a type."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,8 @@ STANDARD_FIELDS: dict[str, tuple[str, ...]] = {
     "sales": STANDARD_SALE_FIELDS,
     "listings": STANDARD_LISTING_FIELDS,
 }
+TABLES = frozenset({"properties", "sales", "listings"})
+"""Layers that are computed with; `parcels` are a map, exported as they are."""
 ANY_STANDARD_FIELD = tuple(dict.fromkeys(field for fields in STANDARD_FIELDS.values() for field in fields))
 TEXT_FIELDS = frozenset(
     {
@@ -71,6 +73,15 @@ TEXT_FIELDS = frozenset(
 DATE_FIELDS = frozenset({"last_sale_date", "sale_date", "list_date", "off_market_date", "close_date"})
 WHOLE_FIELDS = frozenset({"year_built"})
 FLAG_FIELDS = frozenset({"is_valid"})
+NUMBERS = frozenset({FieldType.REAL, FieldType.INTEGER, FieldType.INTEGER64})
+SERVE: dict[FieldType, frozenset[FieldType]] = {
+    FieldType.REAL: NUMBERS,
+    FieldType.INTEGER: NUMBERS,
+    FieldType.DATE: frozenset({FieldType.DATE, FieldType.DATETIME}),
+    FieldType.BOOLEAN: frozenset({FieldType.BOOLEAN}),
+    FieldType.STRING: frozenset({FieldType.STRING}),
+}
+"""The types of a column that serve as a standard field of a type."""
 
 
 def type_of(standard: str) -> FieldType:
