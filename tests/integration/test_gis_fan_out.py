@@ -81,24 +81,28 @@ def world(endpoint: AwsEndpoint, results: Storage, data: Storage) -> World:
 
 
 class Exporter:
-    """Does jobs as the workflow would."""
+    """Does a county's jobs as the workflow would."""
 
-    def __init__(self, world: World, files: CountyFiles, settings: GisExportConfiguration) -> None:
+    def __init__(
+        self, world: World, files: CountyFiles, settings: GisExportConfiguration, county: str = COUNTY
+    ) -> None:
         self.world = world
         self.files = files
+        self.county = county
         self.configuration = CountyConfiguration(gis_export=settings)
-        files.catalogue.configure(COUNTY, self.configuration)
+        files.catalogue.configure(county, self.configuration)
 
     def submitted(self, export_format: ExportFormat, roles: tuple[str, ...] = (), **more: Any) -> Job:
         request = ExportRequest.model_validate(
-            {"county_id": COUNTY, "export_format": export_format, "layers": ["parcels"], **more}
+            {"county_id": self.county, "export_format": export_format, "layers": ["parcels"], **more}
         )
-        snapshot, moment = self.files.catalogue.current(COUNTY), now()
-        plan = accept(request, snapshot, self.configuration, roles)
+        snapshot, moment, since = self.files.catalogue.current(self.county), now(), request.parameters.since
+        older = self.files.catalogue.snapshot(self.county, since) if since else None
+        plan = accept(request, snapshot, self.configuration, roles, older)
         job = Job(
             job_id=str(uuid.uuid4()),
             plugin=self.world.plugin.slug,
-            county_id=COUNTY,
+            county_id=self.county,
             status=JobStatus.PENDING,
             message="",
             parameters=plan.document,

@@ -15,8 +15,10 @@ from gis_export.refusal import nearest, refuse
 from gis_export.selection import Predicate
 from gis_export.stages import Shape
 from gis_export.where import where
-from terrafusion.counties import CountyConfiguration, CountySnapshot
+from terrafusion.counties import CountyConfiguration, CountySnapshot, LayerManifest
 from terrafusion.filters import FilterError, check, read
+
+SINCE = "parameters.since"
 
 
 def accept(
@@ -107,25 +109,38 @@ def _check_layers(layers: Sequence[str], snapshot: CountySnapshot) -> None:
 def _check_delta(
     request: ExportRequest, snapshot: CountySnapshot, older: CountySnapshot, filters: Mapping[str, Any]
 ) -> None:
-    """Refuse where changes cannot be told: rows without a key of their own, a filter that the older state has not."""
-    field = "parameters.since"
+    """Refuse where changes cannot be told: states that cannot be compared, a filter that the older one has not."""
     if request.parameters.include_assessment_data:
-        raise refuse(field, "Changes are of a layer's own columns; leave include_assessment_data out.")
+        raise refuse(SINCE, "Changes are of a layer's own columns; leave include_assessment_data out.")
     for name in request.layers:
         states = [state.layers[name] for state in (snapshot, older) if name in state.layers]
-        for state in states:
-            if state.key is None or state.quality.duplicate_keys:
-                why = "was loaded without a key" if state.key is None else f"has rows that share a {state.key}"
-                raise refuse(
-                    field, f"Layer '{name}' {why} (version {state.version}); changes need a key of each row's own."
-                )
-        if len({state.key for state in states}) > 1:
-            raise refuse(field, f"Layer '{name}' has another key since; ask for all of it.")
+        _check_states(name, states)
         if len(states) > 1 and name in filters:
             try:
                 where(check(filters[name], states[1].fields))
             except FilterError as error:
                 raise refuse("parameters.filter", f"Layer '{name}' in version {older.version}: {error}") from error
+
+
+def _check_states(name: str, states: Sequence[LayerManifest]) -> None:
+    """Refuse to compare a layer's states, newer first, by rows without a key of their own, or over coordinate systems."""
+    for state in states:
+        if state.key is None or state.quality.duplicate_keys:
+            why = "was loaded without a key" if state.key is None else f"has rows that share a {state.key}"
+            raise refuse(
+                SINCE, f"Layer '{name}' {why} (version {state.version}); changes need a key of each row's own."
+            )
+    if len({state.key for state in states}) > 1:
+        raise refuse(SINCE, f"Layer '{name}' has another key since; ask for all of it.")
+    systems = [found for state in states if (found := state.crs or state.crs_wkt)]
+    if len(systems) > 1 and not crs.is_same(*systems):
+        now, then = (crs.resolve(system) for system in systems)
+        raise refuse(
+            SINCE,
+            f"Layer '{name}' is in {now.code or now.name}, and was in {then.code or then.name} (version "
+            f"{states[1].version}): coordinates of different systems cannot be compared. Ask for all of it, without "
+            "since.",
+        )
 
 
 def _area(value: Mapping[str, Any] | None, snapshot: CountySnapshot, limit_sq_km: float) -> Area | None:

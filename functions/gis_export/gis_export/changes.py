@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gis_export.area import Area
-from gis_export.delta import REMOVED, Comparison, Place, Previous, change_column, compared, digest
+from gis_export.delta import REMOVED, Comparison, Place, Previous, compared, digest
 from gis_export.features import REPORT_EVERY, created, features
 from gis_export.gdal import Library, dataset
 from gis_export.selection import LayerSource, selection
@@ -42,7 +42,7 @@ class ChangedLayer:
 
     def _write(self, newer: str, older: str | None, path: Path, comparison: Comparison, start: float) -> None:
         library = self._library
-        name = change_column(self._previous.columns)
+        name = self._previous.change
         with library.listening() as heard, dataset(library, newer, heard) as opened:
             like = library.GDALDatasetGetLayer(opened, 0)
             with created(library, path, self._source.name, like, heard) as target:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from ctypes import byref, c_char_p, c_double, c_void_p
 from dataclasses import dataclass
 
-from gis_export.gdal import TRADITIONAL_AXIS_ORDER, Library, load, take_text
+from gis_export.gdal import TRADITIONAL_AXIS_ORDER, Library, load, strings, take_text
 
 WGS84 = "EPSG:4326"
 _CODE = re.compile(r"(?:EPSG:{1,2}|urn:ogc:def:crs:EPSG:[\d.]*:)?(\d{1,7})", re.IGNORECASE)
@@ -16,7 +16,7 @@ _WKT = re.compile(
     re.IGNORECASE,
 )
 
-
+EQUIVALENT = ("CRITERION=EQUIVALENT_EXCEPT_AXIS_ORDER_GEOGCRS", "IGNORE_DATA_AXIS_TO_SRS_AXIS_MAPPING=YES")
 ACCURACIES = (0.1, 1.0, 2.0, 5.0, 10.0, 50.0)
 """Steps, in metres, in which a transformation's accuracy is asked for."""
 
@@ -59,6 +59,20 @@ def resolve(text: str) -> Crs:
             is_geographic=bool(library.OSRIsGeographic(handle)),
             area_of_use=_area_of_use(library, handle),
         )
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two CRS are one, whatever they are called and in whichever order their axes are told; see `resolve`."""
+    if one == other:
+        return True
+    library = load()
+    with library.listening(), reference(library, one) as first, reference(library, other) as second:
+        return equivalent(library, first, second)
+
+
+def equivalent(library: Library, one: int, other: int) -> bool:
+    """Whether the handles of two CRS mean the same places by the same numbers."""
+    return bool(library.OSRIsSameEx(one, other, strings(EQUIVALENT)))
 
 
 def accuracy(source: str, target: str) -> float:

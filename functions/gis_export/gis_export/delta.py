@@ -21,17 +21,21 @@ ADDED, CHANGED, REMOVED = "added", "changed", "removed"
 
 @dataclass(frozen=True, slots=True)
 class Previous:
-    """The older state of a layer: its file, the condition as its columns have it, and the column that is the key."""
+    """The older state of a layer: its file, the condition as its columns have it, and the column that is the key.
+
+    `columns` are those that count, `change` names the one that tells what became of a feature.
+    """
 
     path: str | None
     where: str | None
     key: str
     columns: tuple[str, ...]
+    change: str = CHANGE
 
 
-def change_column(taken: Collection[str]) -> str:
-    """A name for the column that tells the change, which no other has."""
-    name = CHANGE
+def change_column(fields: Collection[str]) -> str:
+    """A name for the column that tells the change, which none of the layer's has, exported or not, in any case."""
+    name, taken = CHANGE, {field.casefold() for field in fields}
     while name in taken:
         name += "_"
     return name

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gis_export.assessment import value_table
-from gis_export.delta import Previous
+from gis_export.delta import Previous, change_column
 from gis_export.formats import FORMATS, FormatSpec, LossKind
 from gis_export.joins import Join
 from gis_export.plan import ExportPlan
@@ -117,13 +117,14 @@ def _spared(field: Field, values: Values, spec: FormatSpec) -> Iterator[LossKind
 
 
 def _previous(catalogue: Catalogue, data: Storage, plan: ExportPlan, layer: LayerManifest, county: str) -> Previous:
-    """The layer as it was in the version that the plan names; there may have been none."""
+    """The layer as it was in the version that the plan names; there may have been none, or a table without places."""
     older = catalogue.snapshot(county, plan.since or "").layers.get(layer.layer)
     columns = tuple(field.name for field in layer.fields)
     if plan.attributes is not None:
         columns = tuple(name for name in columns if name in plan.attributes[layer.layer])
-    if older is None:
-        return Previous(None, None, layer.key or "", columns)
+    change = change_column([field.name for field in layer.fields])
+    if older is None or not older.has_geometry:
+        return Previous(None, None, layer.key or "", columns, change)
     wanted = plan.filters.get(layer.layer)
     condition = where(check(wanted, older.fields)) if wanted else None
-    return Previous(_path(catalogue, data, county, older), condition, layer.key or "", columns)
+    return Previous(_path(catalogue, data, county, older), condition, layer.key or "", columns, change)

@@ -113,6 +113,7 @@ SIGNATURES: dict[str, tuple[Any, ...]] = {
     "OSRGetAuthorityName": (c_char_p, c_void_p, c_char_p),
     "OSRGetAuthorityCode": (c_char_p, c_void_p, c_char_p),
     "OSRGetName": (c_char_p, c_void_p),
+    "OSRIsSameEx": (c_int, c_void_p, c_void_p, c_void_p),
     "OSRIsGeographic": (c_int, c_void_p),
     "OSRIsProjected": (c_int, c_void_p),
     "OSRExportToWktEx": (c_int, c_void_p, POINTER(c_void_p), c_void_p),
