@@ -8,7 +8,7 @@ from pyproj import CRS
 from gis_export.acceptance import understand
 from gis_export.delta import change_column
 from gis_export.plan import ExportPlan
-from terrafusion.counties import CountySnapshot, Field, FieldType, LayerManifest
+from terrafusion.counties import Field, FieldType, LayerManifest
 from terrafusion.errors import Impossible
 from tests.unit.test_gis_division import DEFAULT, county, layer, request
 

@@ -6,7 +6,7 @@ from typing import Any
 from gis_export import crs
 from gis_export.area import Area, AreaError, Box, check_against, parse
 from gis_export.callbacks import Endpoint, RefusedAddress
-from gis_export.columns import joined_columns, kept_columns
+from gis_export.columns import joined_columns, kept_columns, unjoined_columns
 from gis_export.division import check_division, check_size
 from gis_export.formats import FORMATS, ExportFormat
 from gis_export.models import ExportParameters, ExportRequest
@@ -73,6 +73,7 @@ def understand(
         crs=_crs(request, settings.default_coordinate_system, snapshot),
         attributes=kept_columns(request, snapshot, settings, hidden, joined, with_change=older is not None),
         joined=joined,
+        unjoined=unjoined_columns(request, snapshot, settings.redacted(roles)),
         redacted={name: fields for name, fields in hidden.items() if fields},
         filters=filters,
         since=older.version if older else None,
@@ -123,7 +124,7 @@ def _check_delta(
 
 
 def _check_states(name: str, states: Sequence[LayerManifest]) -> None:
-    """Refuse to compare a layer's states, newer first, by rows without a key of their own, or over coordinate systems."""
+    """Refuse to compare states of a layer, newer first, whose rows have no key of their own, or that differ in CRS."""
     for state in states:
         if state.key is None or state.quality.duplicate_keys:
             why = "was loaded without a key" if state.key is None else f"has rows that share a {state.key}"

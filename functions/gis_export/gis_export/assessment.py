@@ -6,7 +6,7 @@ own join finds each row at once.
 
 import datetime as dt
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ SQL_TYPES = {
     FieldType.INTEGER64: "BIGINT",
     FieldType.REAL: "FLOAT",
     FieldType.DATE: "DATE",
+    FieldType.DATETIME: "TIMESTAMP",
     FieldType.STRING: "VARCHAR",
 }
 
@@ -35,6 +36,19 @@ def lacking(layer: LayerManifest, properties: LayerManifest) -> tuple[str, ...]:
     own = {field.name for field in layer.fields}
     there = {field.name for field in properties.fields if field.type in SQL_TYPES}
     return tuple(name for name in VALUE_FIELDS if name in there and name not in own)
+
+
+def unjoinable(layer: LayerManifest, properties: LayerManifest, hidden: Collection[str]) -> tuple[str, ...]:
+    """What of the properties' value fields the layer lacks and does not get, in words."""
+    own = {field.name for field in layer.fields}
+    there = {field.name: field.type for field in properties.fields if field.name in VALUE_FIELDS}
+    joined = [name for name in lacking(layer, properties) if name not in hidden]
+    missing = [name for name in there if name not in own]
+    if KEY not in own:
+        return (f"values are not joined: the layer has no column '{KEY}'",) if missing else ()
+    why = {name: f"in the table of properties it is of type {there[name]}" for name in missing}
+    why = {name: "your role may not see it" if name in hidden else text for name, text in why.items()}
+    return tuple(f"'{name}' is not joined: {why[name]}" for name in missing if name not in joined)
 
 
 def value_table(parquet: Path, target: Path, properties: LayerManifest, columns: Sequence[str]) -> Join:
@@ -62,4 +76,11 @@ def _rows(parquet: Path, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
         values = [batch.column(name).to_pylist() for name in (KEY, *columns)]
         for row in zip(*values, strict=True):
             if row[0] is not None:
-                yield tuple(v.isoformat() if isinstance(v, (dt.date, dt.datetime)) else v for v in row)
+                yield tuple(map(_stored, row))
+
+
+def _stored(value: Any) -> Any:
+    """A value as SQLite keeps it: dates and moments as text, moments that have a zone in UTC."""
+    if isinstance(value, dt.datetime) and value.tzinfo:
+        return value.astimezone(dt.UTC).isoformat()
+    return value.isoformat() if isinstance(value, dt.date) else value

@@ -4,7 +4,7 @@ from gis_export.formats import FORMATS
 from gis_export.limits import Column, rows_held
 from gis_export.plan import ExportPlan
 from gis_export.rates import PASS_SECONDS_PER_MILLION, rates
-from terrafusion.counties import CountySnapshot, FieldType, GisExportConfiguration, LayerManifest
+from terrafusion.counties import CountySnapshot, Field, FieldType, GisExportConfiguration, LayerManifest
 
 WORKER_SECONDS = 900.0
 TIME_SHARE = 1 / 3
@@ -80,16 +80,21 @@ def columns_of(plan: ExportPlan, snapshot: CountySnapshot, name: str, texts: tup
     """The columns that a layer's table will have; `texts` are those whose numbers are written as text."""
     kept = None if plan.attributes is None else set(plan.attributes[name])
     fields = [field for field in snapshot.layers[name].fields if kept is None or field.name in kept]
-    columns = [
-        Column("String", None)
-        if field.name in texts
-        else Column(OGR_TYPES.get(field.type, "String"), field.width if field.type is FieldType.STRING else None)
-        for field in fields
-    ]
-    return columns + [Column("Date" if "date" in joined else "Real", None) for joined in plan.joined.get(name, ())]
+    columns = [Column("String", None) if field.name in texts else _column(field) for field in fields]
+    return columns + [_column(field) for field in joined_fields(plan, snapshot, name)]
+
+
+def joined_fields(plan: ExportPlan, snapshot: CountySnapshot, name: str) -> list[Field]:
+    """The fields of the county's properties that are joined to a layer."""
+    wanted = plan.joined.get(name, ())
+    return [field for field in snapshot.layers["properties"].fields if field.name in wanted] if wanted else []
+
+
+def _column(field: Field) -> Column:
+    return Column(OGR_TYPES.get(field.type, "String"), field.width if field.type is FieldType.STRING else None)
 
 
 def bytes_of(layer: LayerManifest) -> float:
     """Bytes of a feature as it is stored, on the average."""
     stored = layer.file("data.fgb")
-    return stored.size_bytes / max(1, layer.count) if stored else 0.0
+    return stored.size_bytes / max(1, layer.located) if stored else 0.0

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from gis_export.assessment import lacking
+from gis_export.assessment import lacking, unjoinable
 from gis_export.delta import change_column
 from gis_export.joins import KEY
 from gis_export.models import ExportRequest
@@ -52,6 +52,15 @@ def joined_columns(request: ExportRequest, snapshot: CountySnapshot, hidden: Col
     found = {name: lacking(snapshot.layers[name], properties) for name in keyed}
     shown = {name: tuple(column for column in columns if column not in hidden) for name, columns in found.items()}
     return {name: columns for name, columns in shown.items() if columns}
+
+
+def unjoined_columns(request: ExportRequest, snapshot: CountySnapshot, hidden: Collection[str]) -> Columns:
+    """What could not be joined, in words, by layer; see `joined_columns` for what is refused."""
+    if not request.parameters.include_assessment_data:
+        return {}
+    properties = snapshot.layers["properties"]
+    found = {name: unjoinable(snapshot.layers[name], properties, hidden) for name in request.layers}
+    return {name: texts for name, texts in found.items() if texts}
 
 
 def _attributes(request: ExportRequest, snapshot: CountySnapshot, *, include: bool) -> Columns | None:

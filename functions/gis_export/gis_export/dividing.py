@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from gis_export.area import box_in_layer_crs
-from gis_export.capacity import part_size
+from gis_export.capacity import joined_fields, part_size
 from gis_export.division import check_parts, takes_parts
 from gis_export.formats import FORMATS, ExportFormat
 from gis_export.gdal import dataset, load
@@ -13,7 +13,7 @@ from gis_export.plan import ExportPlan
 from gis_export.selection import LayerSource, Settled, big_integers, selection
 from gis_export.sources import CountyFiles
 from gis_export.task import ExportTask
-from terrafusion.counties import CountySnapshot, FieldType, LayerManifest
+from terrafusion.counties import CountySnapshot, FieldType
 from terrafusion.errors import FailureReason, Impossible, JobFailure
 from terrafusion.flatgeobuf import FlatGeobuf, FlatGeobufError
 
@@ -29,14 +29,14 @@ def division(files: CountyFiles, task: ExportTask) -> Division | None:
         When there would be too many, or a layer cannot be read in parts.
     """
     plan, snapshot, settings = task.plan, task.snapshot, task.configuration.gis_export
-    if not takes_parts(plan, snapshot, settings, {name: snapshot.layers[name].count for name in plan.layers}):
+    if not takes_parts(plan, snapshot, settings, {name: snapshot.layers[name].located for name in plan.layers}):
         return None  # whatever the area leaves of them
     spans = {name: spans_of(files, plan, snapshot, name) for name in plan.layers}
     totals = {name: sum(end - first for first, end in spans[name]) for name in spans}
     if not takes_parts(plan, snapshot, settings, totals):
         return None
     sources = files.sources(plan, snapshot)
-    settled = {source.name: _settled(plan, snapshot.layers[source.name], source) for source in sources}
+    settled = {source.name: _settled(plan, snapshot, source) for source in sources}
     sizes = {name: part_size(plan, snapshot, settings, name, settled[name].as_text) for name in spans}
     try:
         check_parts(totals, sizes)
@@ -48,7 +48,7 @@ def division(files: CountyFiles, task: ExportTask) -> Division | None:
 
 def spans_of(files: CountyFiles, plan: ExportPlan, snapshot: CountySnapshot, name: str) -> list[Span]:
     """Ranges of a layer's features, outside of which none lies near the plan's area."""
-    count = snapshot.layers[name].count
+    count = snapshot.layers[name].located
     if plan.area is None:
         return [(0, count)] if count else []
     try:
@@ -77,17 +77,25 @@ def unreadable(name: str, error: FlatGeobufError) -> JobFailure:
     return JobFailure(FailureReason.ENGINE_ERROR, f"Layer '{name}' cannot be read in parts: {error}. Load it again.")
 
 
-def _settled(plan: ExportPlan, layer: LayerManifest, source: LayerSource) -> Settled:
-    """What a worker would find in the whole selection, looked at only for what can be found."""
+def _settled(plan: ExportPlan, snapshot: CountySnapshot, source: LayerSource) -> Settled:
+    """What a worker would find in the whole selection, looked at only for what can be found.
+
+    Of moments that are joined, the snapshot tells whether they are marked as UTC.
+    """
     wanted = None if plan.attributes is None else plan.attributes[source.name]
-    types = {field.type for field in layer.fields if wanted is None or field.name in wanted}
+    fields = snapshot.layers[source.name].fields
+    types = {field.type for field in fields if wanted is None or field.name in wanted}
+    joined = [field for field in joined_fields(plan, snapshot, source.name) if field.type is FieldType.DATETIME]
     may_round = FieldType.INTEGER64 in types and not FORMATS[plan.export_format].holds_64_bits
-    may_be_utc = FieldType.DATETIME in types and plan.export_format is ExportFormat.GEOPARQUET
+    is_parquet = plan.export_format is ExportFormat.GEOPARQUET
+    utc = is_parquet and bool(joined) and all(field.values is not None and field.values.zoned for field in joined)
+    may_be_utc = is_parquet and FieldType.DATETIME in types and (utc or not joined)
     if not (may_round or may_be_utc):
-        return Settled((), utc=False)
+        return Settled((), utc=utc)
     library = load()
     what = selection(library, replace(source, types={}), plan.area)
     texts = tuple(big_integers(library, what, wanted)) if may_round else ()
+    if not may_be_utc:
+        return Settled(texts, utc)
     with library.listening() as heard, dataset(library, what, heard) as layers:
-        utc = may_be_utc and is_utc(library, library.GDALDatasetGetLayer(layers, 0), wanted)
-    return Settled(texts, utc)
+        return Settled(texts, is_utc(library, library.GDALDatasetGetLayer(layers, 0), wanted))

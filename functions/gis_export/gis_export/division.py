@@ -82,7 +82,7 @@ def check_size(plan: ExportPlan, snapshot: CountySnapshot, settings: GisExportCo
         )
     if plan.area is not None:
         return
-    counts = {name: snapshot.layers[name].count for name in plan.layers}
+    counts = {name: snapshot.layers[name].located for name in plan.layers}
     if takes_parts(plan, snapshot, settings, counts):
         check_parts(counts, {name: part_size(plan, snapshot, settings, name) for name in counts})
     if plan.filters:

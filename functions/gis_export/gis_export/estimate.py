@@ -48,7 +48,7 @@ def estimate(library: Library, plan: ExportPlan, source: LayerSource, layer: Lay
     features, exact = _features(library, plan, source, layer)
     rate = rates()[plan.export_format]
     stored = layer.file("data.fgb")
-    per_feature = (stored.size_bytes if stored else 0) / max(1, layer.count)
+    per_feature = (stored.size_bytes if stored else 0) / max(1, layer.located)
     seconds = rate.seconds_per_million + PASS_SECONDS_PER_MILLION * plan.passes
     return LayerEstimate(
         layer.layer,
@@ -75,7 +75,7 @@ def parts_of(
     near = {
         layer.name: layer.features
         if layer.exact and layer.name not in plan.filters
-        else int(snapshot.layers[layer.name].count * _share(plan, snapshot.layers[layer.name]))
+        else int(snapshot.layers[layer.name].located * _share(plan, snapshot.layers[layer.name]))
         for layer in layers
     }
     return expected_parts(plan, snapshot, settings, near)
@@ -107,11 +107,11 @@ def refusal(
 
 def _features(library: Library, plan: ExportPlan, source: LayerSource, layer: LayerManifest) -> tuple[int, bool]:
     share = _share(plan, layer)
-    expected = int(layer.count * share)
+    expected = int(layer.located * share)
     if plan.since is not None:
         return expected, False
     if plan.area is None and source.where is None:
-        return layer.count, True
+        return layer.located, True
     if expected > COUNTED_AT_MOST:
         return expected, False
     what = selection(library, replace(source, types={}), plan.area)

@@ -66,4 +66,10 @@ def manifest(
 
 def _source(snapshot: CountySnapshot, name: str) -> dict[str, Any]:
     layer = snapshot.layers[name]
-    return {"version": layer.version, "file": layer.source.name, "sha256": layer.source.sha256, "rows": layer.count}
+    return {
+        "version": layer.version,
+        "file": layer.source.name,
+        "sha256": layer.source.sha256,
+        "rows": layer.count,
+        "without_location": layer.quality.without_location,
+    }

@@ -85,7 +85,7 @@ class PartWork:
         """
         layer, snapshot = task.snapshot.layers[part.layer], task.snapshot
         stored = layer.file("data.fgb")
-        if not layer.count or stored is None:
+        if not layer.located or stored is None:
             return source
         path = directory / f"{part.name}.fgb"
         span, box = (part.first, part.end), box_of(self.files, task.plan, snapshot, part.layer)

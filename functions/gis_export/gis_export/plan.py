@@ -17,7 +17,8 @@ class ExportPlan:
 
     `crs` is an authority code or WKT, `attributes` the columns by layer, None for all, `filters` CQL2-JSON by layer,
     `redacted` the columns that the caller may not see, `joined` the value fields that the properties bring,
-    `since` the dataset version whose changes are wanted, `features_per_part` how many features a file holds at most.
+    `unjoined` what of them could not be, in words, `since` the dataset version whose changes are wanted,
+    `features_per_part` how many features a file holds at most.
     """
 
     export_format: ExportFormat
@@ -32,6 +33,7 @@ class ExportPlan:
     bundle: bool = False
     all_or_nothing: bool = False
     joined: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unjoined: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     since: str | None = None
     callback_url: str | None = None
     features_per_part: int | None = None
@@ -64,7 +66,7 @@ class ExportPlan:
                 "since": self.since,
                 "callback_url": self.callback_url,
                 "features_per_part": self.features_per_part,
-                "include_assessment_data": bool(self.joined),
+                "include_assessment_data": bool(self.joined or self.unjoined),
                 "include_attributes": self.attributes is None or any(self.attributes.values()),
             },
         }
@@ -74,6 +76,7 @@ class ExportPlan:
         """What the county's fields and the caller's roles added, by layer."""
         return {
             "assessment_fields": {k: list(v) for k, v in self.joined.items()},
+            "assessment_notes": {k: list(v) for k, v in self.unjoined.items()},
             "redacted_fields": {k: list(v) for k, v in self.redacted.items()},
         }
 
@@ -92,6 +95,7 @@ class ExportPlan:
             filters=parameters["filter"] or {},
             redacted={k: tuple(v) for k, v in job.decided["redacted_fields"].items()},
             joined={k: tuple(v) for k, v in job.decided["assessment_fields"].items()},
+            unjoined={k: tuple(v) for k, v in job.decided.get("assessment_notes", {}).items()},
             since=parameters["since"],
             callback_url=parameters["callback_url"],
             features_per_part=parameters.get("features_per_part"),

@@ -7,10 +7,10 @@ from typing import Any
 
 from gis_export import gdal
 from gis_export.bundle import write_companions
-from gis_export.crs import shift_warning
 from gis_export.engine import Cancelled, DataFile, ExportResult, export
 from gis_export.limits import Limits
 from gis_export.manifest import layer_documents, manifest
+from gis_export.notices import notices
 from gis_export.order import LayerResult
 from gis_export.parts import Part
 from gis_export.plan import ExportPlan
@@ -87,12 +87,5 @@ class ExportTask:
         return manifest(self.job, self.plan, self.snapshot, self.configuration, files, documents)
 
     def documents(self, layers: Sequence[LayerResult]) -> list[dict[str, Any]]:
-        """The layers as results and manifests show them, with what is to be said of the change of datum."""
-        return layer_documents(layers, _shifts(self.plan, self.snapshot))
-
-
-def _shifts(plan: ExportPlan, snapshot: CountySnapshot) -> dict[str, list[str]]:
-    """What is to be said of the way from the layers' datums to the export's."""
-    systems = {name: snapshot.layers[name].crs or snapshot.layers[name].crs_wkt for name in plan.layers}
-    told = {crs: shift_warning(crs, plan.crs) for crs in systems.values() if crs}
-    return {name: [text] for name, crs in systems.items() if crs and (text := told[crs])}
+        """The layers as results and manifests show them, with what is known of them beside the file."""
+        return layer_documents(layers, notices(self.plan, self.snapshot))

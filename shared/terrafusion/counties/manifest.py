@@ -128,6 +128,11 @@ class LayerManifest(Frozen):
         return next((entry for entry in self.files if entry.name == name), None)
 
     @property
+    def located(self) -> int:
+        """How many rows have a location: the features of `data.fgb`, while `count` is of all rows."""
+        return self.count - self.quality.without_location
+
+    @property
     def has_geometry(self) -> bool:
         """Whether there are features that a map can show."""
         return self.file("data.fgb") is not None
