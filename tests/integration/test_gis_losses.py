@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 import pyogrio
+import pyproj
 import pytest
 import shapely
 from shapely.geometry import box
@@ -29,6 +30,7 @@ from gis_export.selection import LayerSource
 from gis_export.sources import OGR_TYPES, spared_losses
 from local.sample import write
 from tests.conftest import ogrinfo
+from tests.unit.test_gis_georeference import OWN_GRID
 
 ROWS = 400
 KEY = "number"
@@ -251,6 +253,17 @@ def check_geometry(source: LayerSource, result: ExportResult, layer: LayerResult
     assert len(wanted) == len(found)
 
 
+def check_crs(result: ExportResult, layer: LayerResult, export_format: ExportFormat, crs: str) -> None:
+    """The file is read in the CRS that was asked for, or the report says otherwise."""
+    if export_format is ExportFormat.GEOPARQUET:
+        found = geopandas.read_parquet(result.path).crs
+    else:
+        found = pyogrio.read_info(opened(result))["crs"]
+    same = found is not None and pyproj.CRS(found).equals(pyproj.CRS(crs), ignore_axis_order=True)
+    told = {loss.kind for loss in layer.losses} & {LossKind.CRS, LossKind.GEOMETRY}
+    assert same is not bool(told), (export_format, crs, found)
+
+
 @pytest.mark.parametrize("export_format", TABULAR)
 def test_a_nasty_layer_loses_what_the_report_names_and_nothing_else(
     sources: Callable[..., LayerSource], tmp_path: Path, export_format: ExportFormat
@@ -261,6 +274,7 @@ def test_a_nasty_layer_loses_what_the_report_names_and_nothing_else(
 
     (layer,) = result.layers
     check(source, result, layer, export_format)
+    check_crs(result, layer, export_format, FORMATS[export_format].forced_crs or "EPSG:2927")
     if export_format in LOSSLESS:
         assert layer.losses == ()
         assert layer.warnings == ()
@@ -282,8 +296,30 @@ def test_a_county_loses_what_the_report_names_and_nothing_else(
 
     (layer,) = result.layers
     check(source, result, layer, export_format)
+    check_crs(result, layer, export_format, "EPSG:4326")
     if FORMATS[export_format].holds_geometry:
         check_geometry(source, result, layer, "EPSG:4326")
+
+
+SYSTEMS = ("EPSG:4269", "EPSG:2286", "EPSG:32149", "EPSG:6340", "EPSG:5070", OWN_GRID)
+
+
+@pytest.mark.parametrize("export_format", [name for name in ExportFormat if not FORMATS[name].forced_crs])
+def test_a_file_is_read_in_the_crs_of_its_coordinates_or_the_report_says_in_which(
+    tmp_path: Path, export_format: ExportFormat
+) -> None:
+    nasty()[[KEY, "geometry"]].to_file(tmp_path / "data.fgb", driver="FlatGeobuf")
+    source = LayerSource("nasty", str(tmp_path / "data.fgb"))
+
+    for number, crs in enumerate(SYSTEMS):
+        if crs == OWN_GRID and export_format in {ExportFormat.GEOJSON, ExportFormat.GML}:
+            continue  # refused when it is asked for: tests/unit/test_gis_georeference.py
+        result = export([source], tmp_path, f"out{number}", export_format, crs=crs)
+        check_crs(result, result.layers[0], export_format, crs)
+        said = [loss.message for loss in result.layers[0].losses if loss.kind is LossKind.CRS]
+        assert set(said) <= set(result.layers[0].warnings)
+        if export_format is ExportFormat.MAPINFO:
+            assert bool(said) is (crs in {"EPSG:32149", "EPSG:6340"})
 
 
 def test_a_drawing_has_every_ring_on_the_layer_s_layer(sources: Callable[..., LayerSource], tmp_path: Path) -> None:

@@ -68,3 +68,11 @@ def test_anything_else_is_refused_and_named(text: str) -> None:
 def test_no_text_does_more_than_be_refused(text: str) -> None:
     with contextlib.suppress(crs.UnknownCrs):
         assert crs.resolve(text).name
+
+
+def test_a_code_of_another_authority_is_kept_as_wkt() -> None:
+    found = crs.resolve(CRS("ESRI:102749").to_wkt())
+
+    assert found.code is None
+    assert crs.is_same(found.wkt, CRS("ESRI:102749").to_wkt())
+    assert not crs.is_same(found.wkt, "EPSG:2927")

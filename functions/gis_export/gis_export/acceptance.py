@@ -1,5 +1,6 @@
 """From a request to a plan: everything that can be refused is refused here, before a job exists."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from gis_export.callbacks import Endpoint, RefusedAddress
 from gis_export.columns import joined_columns, kept_columns, unjoined_columns
 from gis_export.division import check_division, check_size
 from gis_export.formats import FORMATS, ExportFormat
+from gis_export.georeference import MISPLACED, displacement, named
 from gis_export.models import ExportParameters, ExportRequest
 from gis_export.plan import ExportPlan
 from gis_export.refusal import nearest, refuse
@@ -221,7 +223,29 @@ def _crs(request: ExportRequest, default: str, snapshot: CountySnapshot) -> str:
             f"{resolved.code or 'The CRS'} ({resolved.name}) is for {_degrees(resolved.area_of_use)}, and county "
             f"'{snapshot.county_id}' lies at {_degrees(snapshot.bbox)}.",
         )
+    _check_named(request.export_format, resolved, snapshot)
     return resolved.code or resolved.wkt
+
+
+def _check_named(export_format: ExportFormat, wanted: crs.Crs, snapshot: CountySnapshot) -> None:
+    """Refuse a CRS in which the format's files would not be read where the county lies."""
+    system, box = wanted.code or wanted.wkt, snapshot.bbox
+    found = named(export_format, system)
+    if found == system or box is None:
+        return
+    place = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
+    metres = displacement(system, found, *place) if found else math.inf
+    if metres < MISPLACED:
+        return
+    read = crs.resolve(found) if found else None
+    how = f"as {read.code or read.name}" if read else "without a CRS"
+    off = f", {metres / 1000:,.0f} km off" if math.isfinite(metres) else ""
+    raise refuse(
+        "parameters.coordinate_system",
+        f"{export_format} has no words for {wanted.code or wanted.name} that GDAL understands: it, and QGIS with it, "
+        f"reads such a file {how}{off}. Ask for another coordinate_system, or for a format that names any, such as "
+        "GPKG or Shapefile.",
+    )
 
 
 def _overlap(county: Box, use: Box) -> bool:

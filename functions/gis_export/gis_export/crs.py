@@ -27,7 +27,7 @@ class UnknownCrs(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Crs:
-    """A CRS: its code when it has one, WKT2, and its area of use as west, south, east, north in degrees."""
+    """A CRS: its code when EPSG has one, WKT2, and its area of use as west, south, east, north in degrees."""
 
     code: str | None
     name: str
@@ -48,17 +48,26 @@ def resolve(text: str) -> Crs:
     with library.listening(), reference(library, text) as handle:
         if not (library.OSRIsGeographic(handle) or library.OSRIsProjected(handle)):
             raise UnknownCrs(f"'{_short(text)}' is not a CRS for maps: neither geographic nor projected.")
-        authority = library.OSRGetAuthorityName(handle, None)
-        number = library.OSRGetAuthorityCode(handle, None)
-        wkt = c_void_p()
-        library.OSRExportToWktEx(handle, byref(wkt), None)
         return Crs(
-            code=f"{authority.decode()}:{number.decode()}" if authority and number else None,
+            code=epsg_code(library, handle),
             name=(library.OSRGetName(handle) or b"").decode(),
-            wkt=take_text(library, wkt),
+            wkt=exported(library, handle),
             is_geographic=bool(library.OSRIsGeographic(handle)),
             area_of_use=_area_of_use(library, handle),
         )
+
+
+def epsg_code(library: Library, handle: int) -> str | None:
+    """A CRS's code where EPSG has one; others have codes, too, but nobody is asked to know them."""
+    number = library.OSRGetAuthorityCode(handle, None)
+    return f"EPSG:{number.decode()}" if number and library.OSRGetAuthorityName(handle, None) == b"EPSG" else None
+
+
+def exported(library: Library, handle: int) -> str:
+    """A CRS as WKT2."""
+    wkt = c_void_p()
+    library.OSRExportToWktEx(handle, byref(wkt), None)
+    return take_text(library, wkt)
 
 
 def is_same(one: str, other: str) -> bool:
@@ -67,12 +76,7 @@ def is_same(one: str, other: str) -> bool:
         return True
     library = load()
     with library.listening(), reference(library, one) as first, reference(library, other) as second:
-        return equivalent(library, first, second)
-
-
-def equivalent(library: Library, one: int, other: int) -> bool:
-    """Whether the handles of two CRS mean the same places by the same numbers."""
-    return bool(library.OSRIsSameEx(one, other, strings(EQUIVALENT)))
+        return bool(library.OSRIsSameEx(first, second, strings(EQUIVALENT)))
 
 
 def accuracy(source: str, target: str) -> float:

@@ -90,6 +90,7 @@ class FormatSpec:
     `digits`: of floating point numbers, None for all; with `shortens` of those alone whose further digits look like
     noise. `holds_64_bits`: integers beyond 2^53 survive as numbers. `zones`, `milliseconds`: whether moments keep
     them. `always`: what befalls every layer, in words. `max_bytes`, `max_rows`: a layer's limits.
+    `crs_named`: which CRS the file has words for, where not for all.
     """
 
     driver: str
@@ -116,6 +117,7 @@ class FormatSpec:
     always: Mapping[LossKind, str] = field(default_factory=dict)
     max_bytes: int | None = None
     max_rows: int | None = None
+    crs_named: str | None = None
 
     @property
     def holds_geometry(self) -> bool:
@@ -146,12 +148,14 @@ class FormatSpec:
             "moments lose their milliseconds": not self.milliseconds,
             f"a layer holds at most {self.max_rows or 0:,} rows": self.max_rows is not None,
             f"a layer's file holds at most {(self.max_bytes or 0) / 1e9:.0f} GB": self.max_bytes is not None,
+            self.crs_named or "": self.crs_named is not None,
         }
         types = [f"{old} becomes {new}" for old, new in self.types.items()]
         return (*self.always.values(), *types, *(text for text, holds in said.items() if holds))
 
 
 NO_INDEX = "SPATIAL_INDEX=NO"
+CODES_ALONE = "a CRS is named by its EPSG code, and by nothing else"
 DATES_AS_TEXT = {"Date": "String", "Time": "String", "DateTime": "String"}
 
 FORMATS: Mapping[ExportFormat, FormatSpec] = MappingProxyType(
@@ -180,6 +184,7 @@ FORMATS: Mapping[ExportFormat, FormatSpec] = MappingProxyType(
             digits=15,
             shortens=True,
             always={LossKind.COORDINATES: "coordinates in EPSG:4326 have 7 decimals (RFC 7946)"},
+            crs_named=CODES_ALONE,
         ),
         ExportFormat.GEOJSONSEQ: FormatSpec(
             "GeoJSONSeq",
@@ -265,6 +270,7 @@ FORMATS: Mapping[ExportFormat, FormatSpec] = MappingProxyType(
             ("FORMAT=GML3.2",),
             many_layers=True,
             always_zipped=True,
+            crs_named=CODES_ALONE,
             trims_start=" \t\n",
             drops_controls=True,
             empty_is_null=True,
@@ -285,6 +291,7 @@ FORMATS: Mapping[ExportFormat, FormatSpec] = MappingProxyType(
                 LossKind.COORDINATES: "coordinates are on a grid of 2^31 steps over the CRS's bounds",
             },
             max_bytes=2**31,
+            crs_named="a CRS's datum is WGS 84, NAD83, NAD27 or one of MapInfo's older ones; others are named WGS 84",
         ),
         ExportFormat.SPATIALITE: FormatSpec(
             "SQLite", ".sqlite", "application/vnd.sqlite3", (), ("SPATIALITE=YES",), many_layers=True

@@ -13,6 +13,7 @@ from gis_export.crs import WGS84
 from gis_export.formats import FORMATS, ExportFormat, LossKind
 from gis_export.gdal import EngineError, Library, dataset
 from gis_export.geoparquet import write_geoparquet
+from gis_export.georeference import with_losses
 from gis_export.limits import Column, check_format
 from gis_export.losses import Loss, layer_losses, schema_losses, value_losses
 from gis_export.order import EMPTY, LayerError, LayerResult, Order, blaming, failure
@@ -134,7 +135,7 @@ class Writer:
                     self._watch.check()  # arro3 wraps what stopped it
                     raise
             written_to.unlink()
-        return tuple(found)
+        return with_losses(self._library, found, path, self._order.export_format, self._order.crs)
 
     def _write_layer(self, source: LayerSource, path: Path, target: Target, start: float, share: float) -> _Written:
         library, attributes = self._library, self._order.attributes
