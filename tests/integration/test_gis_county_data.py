@@ -180,3 +180,17 @@ def test_what_changed_in_a_layer_that_has_a_column_change(exporter: Exporter, tm
         (path,) = exporter.fetched(exporter.done(job), tmp_path / f"made {attributes}")
         made = pyogrio.read_dataframe(path)
         assert dict(zip(made["key"], made["change_"], strict=True)) == {"b": "changed"}
+
+
+def test_a_table_that_had_no_places_before_has_all_of_them_added(exporter: Exporter, tmp_path: Path) -> None:
+    table = pd.DataFrame({"sale_id": ["a", "b"], "sale_price": [1.0, 2.0]})
+    table.to_csv(tmp_path / "bare.csv", index=False)
+    table.assign(lon=[-119.3, None], lat=[46.2, None]).to_csv(tmp_path / "placed.csv", index=False)
+    catalogue = exporter.files.catalogue
+    publish_file(catalogue, COUNTY, "sales", tmp_path / "bare.csv", key="sale_id")
+    since = catalogue.current(COUNTY).version
+    publish_file(catalogue, COUNTY, "sales", tmp_path / "placed.csv", key="sale_id")
+
+    document = exporter.done(exporter.submitted(ExportFormat.CSV, layers=["sales"], parameters={"since": since}))
+
+    assert layers(document)["sales"]["changes"] == {"added": 1, "changed": 0, "removed": 0}
