@@ -322,6 +322,21 @@ def test_a_file_is_read_in_the_crs_of_its_coordinates_or_the_report_says_in_whic
             assert bool(said) is (crs in {"EPSG:32149", "EPSG:6340"})
 
 
+@pytest.mark.parametrize("crs", ["EPSG:2286", "EPSG:2927", "EPSG:26911", "EPSG:4431", "EPSG:5070", "EPSG:3857"])
+def test_mapinfo_s_grid_is_finer_than_any_survey(tmp_path: Path, crs: str) -> None:
+    """GDAL's own bounds are 0.5 feet a step in EPSG:2286, and lose the northings of EPSG:4431."""
+    nasty()[[KEY, "geometry"]].to_file(tmp_path / "data.fgb", driver="FlatGeobuf")
+
+    result = export([LayerSource("nasty", str(tmp_path / "data.fgb"))], tmp_path, "out", ExportFormat.MAPINFO, crs=crs)
+
+    made = pyogrio.read_dataframe(opened(result)).set_index(KEY).sort_index()
+    wanted = nasty().set_index(KEY).sort_index().to_crs(crs)
+    metres = pyproj.CRS(crs).axis_info[0].unit_conversion_factor
+    far = shapely.hausdorff_distance(made.geometry.values, wanted.geometry.values).max() * metres
+    assert far < (0.02 if crs == "EPSG:3857" else 0.01)
+    assert not any("outside" in text for text in result.layers[0].warnings)
+
+
 def test_a_drawing_has_every_ring_on_the_layer_s_layer(sources: Callable[..., LayerSource], tmp_path: Path) -> None:
     source = sources("sample")
 

@@ -53,7 +53,7 @@ def resolve(text: str) -> Crs:
             name=(library.OSRGetName(handle) or b"").decode(),
             wkt=exported(library, handle),
             is_geographic=bool(library.OSRIsGeographic(handle)),
-            area_of_use=_area_of_use(library, handle),
+            area_of_use=area_of_use(library, handle),
         )
 
 
@@ -143,7 +143,8 @@ def projjson(text: str) -> str:
         return take_text(library, pointer)
 
 
-def _area_of_use(library: Library, handle: int) -> tuple[float, float, float, float] | None:
+def area_of_use(library: Library, handle: int) -> tuple[float, float, float, float] | None:
+    """Where a CRS is to be used, as west, south, east, north in degrees; its west is east of its east on the 180th."""
     bounds = [c_double() for _ in range(4)]
     if not library.OSRGetAreaOfUse(handle, *(byref(bound) for bound in bounds), None):
         return None

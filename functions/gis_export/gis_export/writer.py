@@ -14,6 +14,7 @@ from gis_export.formats import FORMATS, ExportFormat, LossKind
 from gis_export.gdal import EngineError, Library, dataset
 from gis_export.geoparquet import write_geoparquet
 from gis_export.georeference import with_losses
+from gis_export.grid import bounds_options
 from gis_export.limits import Column, check_format
 from gis_export.losses import Loss, layer_losses, schema_losses, value_losses
 from gis_export.order import EMPTY, LayerError, LayerResult, Order, blaming, failure
@@ -250,6 +251,8 @@ class Writer:
             options.append("RFC7946=YES")
         if "GeoJSON" in self._spec.driver and self._order.shape.precision is not None:
             options.append(f"COORDINATE_PRECISION={self._order.shape.precision}")
+        if self._order.export_format is ExportFormat.MAPINFO:
+            options += bounds_options(self._order.crs)
         return options
 
     def _found(self, written: _Written, path: Path, index: int) -> LayerResult:
