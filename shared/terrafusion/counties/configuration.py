@@ -1,14 +1,25 @@
 """What a county may set for itself; everything has a default."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
 
 from terrafusion.standards import PropertyType, Standard
+
+EVERYBODY_ELSE = "*"
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def hidden_from(redacted_fields: Mapping[str, Collection[str]], roles: Collection[str]) -> frozenset[str]:
+    """Those of the fields by role (`*` for roles not named) that a caller may not see: none of its roles may."""
+    others = redacted_fields.get(EVERYBODY_ELSE, ())
+    return frozenset.intersection(
+        *(frozenset(redacted_fields.get(role, others)) for role in roles or (EVERYBODY_ELSE,))
+    )
 
 
 class GisExportConfiguration(_Section):
@@ -31,13 +42,17 @@ class GisExportConfiguration(_Section):
     attribution: str | None = Field(default=None, max_length=2_000)
 
     def redacted(self, roles: Collection[str]) -> frozenset[str]:
-        """The fields that a caller of some roles may not see: those that none of the roles may.
+        """The fields that a caller of some roles may not see."""
+        return hidden_from(self.redacted_fields, roles)
 
-        A role that `redacted_fields` does not name is under its entry `*`, where there is one.
-        """
-        everybody = self.redacted_fields.get("*", ())
-        hidden = [frozenset(self.redacted_fields.get(role, everybody)) for role in roles] or [frozenset(everybody)]
-        return frozenset.intersection(*hidden)
+    @model_validator(mode="after")
+    def _says_what_the_others_see(self) -> Self:
+        if self.redacted_fields and EVERYBODY_ELSE not in self.redacted_fields:
+            raise ValueError(
+                f"redacted_fields needs an entry '{EVERYBODY_ELSE}' for roles it does not name ([] hides nothing), "
+                "or a misspelt role would see everything"
+            )
+        return self
 
 
 class CostTables(_Section):
