@@ -184,7 +184,7 @@ def test_the_command_draws_the_trend_and_fetches_the_files(cloud: LocalCloud, tm
         str(tmp_path / "out"), "--state", str(cloud.state),
     )  # fmt: skip
     assert "median price" in done.stdout
-    assert "█" in done.stdout
+    assert "●" in done.stdout
     assert [line.split()[0] for line in done.stdout.splitlines() if line.startswith("202")] == [
         "2021", "2022", "2023", "2024", "2025",
     ]  # fmt: skip
