@@ -45,6 +45,8 @@ SIGNER = {
 """All that a function may do that signs links; to send is for its dead letters, which Lambda insists on."""
 KEY_OF_S3 = {"AccessLogsBucket"}
 """S3 delivers access logs only to a bucket with S3's own encryption."""
+LEAST_AT_ONCE = 2
+"""Messages that a queue hands over at once at least, as AWS has it. What is refused counts as delivered."""
 VISIBILITY_FACTOR = 6
 DEFAULT_VISIBILITY = 30
 
@@ -179,14 +181,23 @@ def queues_are_patient(template: Template) -> Iterator[str]:
             yield f"{name}'s messages come back while it may still run"
         if event.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
             yield f"{name} does not report which messages failed"
-        if "MaximumConcurrency" not in event.get("ScalingConfig", {}):
-            yield f"{name} takes any number of messages at once"
+        most = event.get("ScalingConfig", {}).get("MaximumConcurrency")
+        if not _within(most, function.get("ReservedConcurrentExecutions")):
+            yield f"{name} takes more messages at once than are reserved for it"
     dead_letter_queues = {logical_id(q.get("RedrivePolicy", {}).get("deadLetterTargetArn")) for q in queues.values()}
     for name, queue in queues.items():
         if name in consumed and name not in dead_letter_queues:
             target = logical_id(queue.get("RedrivePolicy", {}).get("deadLetterTargetArn"))
             if target not in consumed:
                 yield f"{name} has no dead-letter queue that somebody consumes"
+
+
+def _within(most: Any, reserved: Any) -> bool:
+    """Whether a queue never hands over more than its function may run; without a reservation it is the least."""
+    if not isinstance(most, dict):
+        return isinstance(most, int) and most <= LEAST_AT_ONCE
+    condition, with_reservation, without = most.get("Fn::If", [None, None, None])
+    return reserved == {"Fn::If": [condition, with_reservation, {"Ref": "AWS::NoValue"}]} and without == LEAST_AT_ONCE
 
 
 def queue_events(template: Template) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
