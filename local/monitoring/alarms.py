@@ -168,8 +168,9 @@ def alarms(template: Mapping[str, Any], units: Iterable[Unit]) -> Resources:
 
 def _of_platform(made: Alarms, template: Mapping[str, Any]) -> None:
     faults = Metric(FAULTS.name, {})
-    text = "Requests and jobs fail by the platform's own fault."
-    made.on(PAGE, "FaultsAlarm", text, faults, limit.FAULTS, MINUTE, EvaluationPeriods=5, DatapointsToAlarm=1)
+    made.on(PAGE, "FaultsAlarm", "Requests and jobs fail by the platform's own fault.", faults, limit.FAULTS)
+    text = "There are faults, which take back a release that is under way."
+    made.on(TICKET, "ReleaseAlarm", text, faults, limit.RELEASE_FAULTS, MINUTE * limit.RELEASE_MINUTES)
     for name in _named(template, API):
         of_api = {"ApiId": ref(name)}
         calls = {

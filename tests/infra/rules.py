@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from local.template import merge
+
 Template = dict[str, Any]
 Rule = Callable[[Template], Iterator[str]]
 
@@ -358,6 +360,18 @@ def runs_are_throttled(template: Template) -> Iterator[str]:
                 yield f"POST {path} has no limits of its own"
 
 
+def taken_back(template: Template) -> Iterator[str]:
+    """A new version is taken back when its own unit's functions crash; a unit is what is built from one folder."""
+    shared = template.get("Globals", {}).get("Function", {})
+    for name, properties in of_type(template, FUNCTION).items():
+        preference = merge(shared, properties).get("DeploymentPreference", {})
+        folder = str(properties["CodeUri"]).strip("/").rsplit("/", 1)[-1]
+        own = "".join(word.capitalize() for word in folder.split("_")) + "ErrorsAlarm"
+        watched = {logical_id(alarm) for alarm in preference.get("Alarms", [])}
+        if preference.get("Enabled", True) and own not in watched:
+            yield f"{name} stays though it crashes: {own} is none of its alarms"
+
+
 def built_by_make(template: Template) -> Iterator[str]:
     """Functions and layers are built by make, which needs no Python of the runtime's version (decision 25)."""
     for name, resource in template["Resources"].items():
@@ -381,4 +395,5 @@ RULES: tuple[Rule, ...] = (
     scheduled_sweeps,
     guarded_routes,
     runs_are_throttled,
+    taken_back,
 )

@@ -262,7 +262,7 @@ def test_every_function_is_called_by_its_alias(resources: Mapping[str, Any]) -> 
     assert callers["Api"] == {"AuthorizerFunction"}
 
 
-def test_every_function_but_the_authorizer_is_taken_back_on_faults(resources: Mapping[str, Any]) -> None:
+def test_every_function_but_the_authorizer_is_taken_back_on_faults_and_crashes(resources: Mapping[str, Any]) -> None:
     functions = {name for name, r in resources.items() if r["Type"] == "AWS::Lambda::Function"}
     groups = {
         n.removesuffix("DeploymentGroup"): r["Properties"]
@@ -271,8 +271,10 @@ def test_every_function_but_the_authorizer_is_taken_back_on_faults(resources: Ma
     }
 
     assert set(groups) == functions - {"AuthorizerFunction"}
-    for group in groups.values():
-        assert group["AlarmConfiguration"] == {"Enabled": True, "Alarms": [{"Name": {"Ref": "FaultsAlarm"}}]}
+    for name, group in groups.items():
+        (unit,) = (unit for unit in units_of(TEMPLATE, PLUGINS) if name in unit.functions)
+        alarms = ["ReleaseAlarm", "AuthorizerErrorsAlarm", f"{unit.prefix}ErrorsAlarm"]
+        assert group["AlarmConfiguration"] == {"Enabled": True, "Alarms": [{"Name": {"Ref": a}} for a in alarms]}
         assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
 
 

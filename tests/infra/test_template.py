@@ -30,6 +30,7 @@ from tests.infra.rules import (
     runs_are_throttled,
     scheduled_sweeps,
     signers_only_read,
+    taken_back,
     whole_plugins,
 )
 from tests.plugins.with_layer_digest import template_with_layer_digest
@@ -192,6 +193,8 @@ BROKEN: list[tuple[Rule, Break]] = [
         _set("Auth", {"Authorizer": "NONE"}, "GisExportApiFunction", "Properties", "Events", "Run", "Properties"),
     ),
     (runs_are_throttled, _drop("RouteSettings", "Api", "Properties")),
+    (taken_back, _drop("DeploymentPreference", WORKER, "Properties")),
+    (taken_back, _set("Alarms", [{"Ref": "ValuationErrorsAlarm"}], WORKER, "Properties", "DeploymentPreference")),
 ]
 
 
