@@ -262,3 +262,12 @@ class EmfSink:
         if spec.overall:
             sets.append([])
         return sets
+
+
+def count_request(metrics: EmfSink, method: str, endpoint: str, status: int, seconds: float) -> None:
+    """Count an HTTP request by whoever answered it; from 500 on it is a fault."""
+    where = {"method": method, "endpoint": endpoint}
+    metrics.record(HTTP_REQUESTS, 1, {**where, "http_status": str(status)})
+    metrics.record(HTTP_DURATION, seconds, where)
+    if status >= 500:
+        metrics.record(FAULTS, 1, {"kind": "http"})
