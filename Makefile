@@ -1,6 +1,7 @@
 # What people type. `make help` lists it.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -89,9 +90,11 @@ monitoring: $(STAMP)  ## write rules, dashboards and alarms again after a plugin
 	@$(BIN)/python -m local.monitoring
 
 build: $(STAMP)  ## what `sam deploy` uploads, for ARCHITECTURE (arm64, x86_64); checked: sizes, libraries, imports
+	@case "$(ARCHITECTURE)" in arm64|x86_64) ;; \
+	    *) echo "make: ARCHITECTURE is arm64 or x86_64, not '$(ARCHITECTURE)'" >&2; exit 1;; esac
 	@$(BIN)/sam validate --lint --template template.yaml --region us-west-2
-	@ARCHITECTURE=$(ARCHITECTURE) $(BIN)/sam build --cached --cache-dir .aws-sam/cache-$(ARCHITECTURE) \
-	    --parameter-overrides Architecture=$(ARCHITECTURE) 2>&1 | tail -n 3
+	@said=$$(ARCHITECTURE=$(ARCHITECTURE) $(BIN)/sam build --cached --cache-dir .aws-sam/cache-$(ARCHITECTURE) \
+	    --parameter-overrides Architecture=$(ARCHITECTURE) 2>&1) || { echo "$$said" >&2; exit 1; }; echo "$$said" | tail -n 3
 	@$(BIN)/python -m local.bytecode
 	@$(BIN)/python -m local.artifacts $(ARCHITECTURE)
 
