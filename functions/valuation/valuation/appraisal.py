@@ -16,7 +16,7 @@ from valuation.adjustments import PLACE, adjustments, groups_of
 from valuation.approaches import Approach
 from valuation.confidence import Confidence, Factor, judge, weak_comparables
 from valuation.features import Feature, Kind
-from valuation.market import Market, Values
+from valuation.market import Market, Values, year_of
 from valuation.reconciliation import APPROACHES
 from valuation.records import Floats, Records
 
@@ -200,17 +200,16 @@ class Appraisal:
         if model is None:
             return {"unavailable": "The county keeps no cost tables, and too few sales tell of living area and age."}
         subjects = self.values.subjects
-        year = 1970 + self.values.days / 365.25
-        parts = cost.parts(model, subjects.records, subjects.areas, year)
+        year, growth = year_of(self.values.days), self.values.growth
+        parts = cost.parts(model, subjects.records, subjects.areas, year, growth)
         if parts is None:
-            return {"unavailable": "Living area or year built is not recorded.", "source": model.source}
-        growth = float(np.exp(self.values.growth[0])) if model.from_market else 1.0
-        money = {"land_value", "replacement_cost_new", "value"}
-        shown = {name: value * (growth if name in money else 1.0) for name, value in parts.model_dump().items()}
+            return {"unavailable": cost.why_not(model, subjects.records, subjects.areas), "source": model.source}
+        money = {"land_value", "replacement_cost_new", "building_value"}
+        shown = parts.model_dump(exclude={"value"})
         return {
             "unavailable": None,
             "source": model.source,
-            **{name: round(value, 2 if name in money else 4) for name, value in shown.items() if name != "value"},
+            **{name: round(value, 2 if name in money else 4) for name, value in shown.items()},
         }
 
     def _weights(self) -> list[dict[str, Any]]:

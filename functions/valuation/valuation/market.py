@@ -64,13 +64,13 @@ class Market:
         table = self.model.cost
         if table is None:
             return np.full(len(subjects), np.nan)
-        value = cost.values(table, subjects.records, subjects.areas, _year(days))
-        return np.log(value) + (growth if table.from_market else 0.0)
+        return np.log(cost.values(table, subjects.records, subjects.areas, year_of(days), growth))
 
     def _good(self, subjects: Subjects, days: Ints) -> Floats:
         table = self.model.cost
-        return cost.good(table, subjects.records, subjects.areas, _year(days)) if table else np.ones(len(subjects))
+        return cost.good(table, subjects.records, year_of(days)) if table else np.ones(len(subjects))
 
 
-def _year(days: Ints) -> Floats:
+def year_of(days: Ints) -> Floats:
+    """Days since 1970 as years of the calendar."""
     return 1970 + days / 365.25

@@ -205,13 +205,11 @@ def _cell(amount: str, has: str = "") -> dict[str, str]:
 def _cost(cost: Mapping[str, Any]) -> list[list[str]]:
     if cost.get("unavailable") or cost.get("value") is None:
         return [["Not available", str(cost.get("unavailable"))]]
-    good = float(cost["good"])
-    building = cost["replacement_cost_new"] * good
     return [
         ["Land", money(cost["land_value"])],
         ["Replacement cost new", money(cost["replacement_cost_new"])],
-        [f"Age {cost['effective_age_years']:.0f} years: {good:.0%} left", money(building)],
         ["Local multiplier", f"{cost['local_multiplier']:.3f}"],
-        ["Value by cost", money(cost["value"])],
+        [f"Age {cost['effective_age_years']:.0f} years: {cost['good']:.0%} left", money(cost["building_value"])],
+        ["Value by cost, land and building", money(cost["value"])],
         ["Source", cost["source"]],
     ]
