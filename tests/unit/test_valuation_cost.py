@@ -1,16 +1,29 @@
 """The cost approach: by a county's own tables and by its sales, its parts, and what it says where it cannot tell."""
 
-from datetime import date
+import json
+from datetime import UTC, date, datetime
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 
-from terrafusion.counties.configuration import CostTables
-from valuation import cost
+from terrafusion.counties.configuration import CostTables, ValuationConfiguration
+from tests.unit.valuation_cases.counties import county
+from valuation import cost, training
+from valuation.appraisal import Appraisal
+from valuation.approaches import Approach
+from valuation.batch import Review, table
+from valuation.calibration import Calibration
+from valuation.card import model_card
 from valuation.cost import CostModel, CostParts
+from valuation.evidence_pages import property_pages
 from valuation.land import Sold
+from valuation.market import Market
+from valuation.packet import packet_data, packet_pdf
+from valuation.property_job import review_of, summary
 from valuation.records import Records
+from valuation.surroundings import Surroundings
 
 DAY = date(2024, 1, 1)
 NOTHING_SOLD = Sold(Records({}, 0), np.empty(0), np.empty(0, np.int64), 0)
@@ -148,3 +161,70 @@ def test_land_and_building_add_up_to_the_value(own: bool) -> None:
     assert part.local_multiplier != pytest.approx(1, abs=0.01)
     assert part.building_value == pytest.approx(part.local_multiplier * part.replacement_cost_new * part.good)
     assert part.land_value + part.building_value == part.value
+
+
+@cache
+def special() -> tuple[Market, Records, dict[str, Any]]:
+    """A county whose cost tables are of its schools alone, of which none was ever sold."""
+    sales, every = county(400)
+    kinds = np.where(np.isin(every.texts("property_id"), sales.texts("property_id")), "home", "school")
+    every = Records({**every.columns, "property_class": kinds}, len(every))
+    made = training.train(
+        sales, every, published=date(2025, 1, 1), cost_tables=tables(cost_per_sqft={"school": 300}), version="v"
+    )
+    schools = every.take(np.flatnonzero(kinds == "school"))
+    return training.open_market(made.model, made.boosted, sales, every), schools, model_card(made)
+
+
+@pytest.mark.slow
+def test_a_value_by_cost_that_no_sale_tests_has_no_range_and_is_to_be_reviewed() -> None:
+    market, schools, card = special()
+    appraisal = Appraisal.of(market, schools.take(np.array([0])), DAY)
+    document = appraisal.document(Approach.COST)
+    json.dumps(document, allow_nan=False)
+    assert document["estimated_value"] == document["approaches"]["cost"]["value"] > 0
+    assert document["value_range"] is None
+    assert "too few sales tell" in document["range_unavailable"]
+    weights = {one["approach"]: one for one in document["approaches"]["reconciled"]["weights"]}
+    assert weights["cost"]["weight"] == 0
+    assert "too few sales tell" in weights["cost"]["reason"]
+    reviewed = document | review_of(document, ValuationConfiguration())
+    assert reviewed["needs_review"]
+    assert "no range" in reviewed["review_reason"]
+    assert summary(reviewed) == f"${document['estimated_value']:,.0f}, to be reviewed"
+    assert card["hold_out"]["approaches"]["cost"] == {"n": 0}
+    assert Appraisal.of(market, schools.take(np.array([0])), DAY).document(Approach.AVM)["range_unavailable"] is None
+
+
+@pytest.mark.slow
+def test_a_batch_of_values_that_no_sale_tests_is_all_to_be_reviewed() -> None:
+    market, schools, _ = special()
+    some = schools.take(np.arange(40))
+    found = table(market, some, np.full(40, 19_700), Review(0.0, Approach.COST))
+    assert np.isfinite(found["estimated_value"]).all()
+    assert np.isnan(found["value_low"]).all()
+    assert np.isnan(found["value_high"]).all()
+    assert found["needs_review"].all()
+
+
+def test_errors_of_bare_land_do_not_tell_what_buildings_cost() -> None:
+    told = {approach: np.zeros(30) for approach in (Approach.AVM, Approach.COST)}
+    for bare, approaches in ((30, {Approach.AVM}), (15, {Approach.AVM, Approach.COST})):
+        slice_of = Calibration(told, np.zeros(30), np.ones(30), np.arange(30) < bare)
+        assert set(slice_of.bands(0.9)) == approaches
+
+
+@pytest.mark.slow
+def test_a_packet_of_a_value_without_a_range_shows_none_and_its_cost_adds_up() -> None:
+    market, schools, card = special()
+    appraisal = Appraisal.of(market, schools.take(np.array([0])), DAY)
+    document = appraisal.document(Approach.COST)
+    result = {"property_id": "P", "dataset_version": "d"} | document | review_of(document, ValuationConfiguration())
+    made_at = datetime(2024, 1, 2, tzinfo=UTC)
+    pages = property_pages(appraisal, card)
+    shown = packet_data(result, pages, office="Office", made_at=made_at, has_map=False)
+    money = [float(text.strip("$").replace(",", "")) for _, text in shown["cost"] if text.startswith("$")]
+    land, _, building, value = money
+    assert shown["range"] is None
+    assert land + building == pytest.approx(value, abs=1)
+    assert packet_pdf(result, pages, Surroundings([None]), office="Office", made_at=made_at).content.startswith(b"%PDF")

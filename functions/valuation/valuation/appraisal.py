@@ -28,6 +28,7 @@ REASONS = {
     Factor.COMPARABLES: "comparables are few or little alike",
     Factor.AGREEMENT: "comparables and model disagree",
 }
+UNTESTED = "too few sales tell how far such values are off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,6 @@ class Appraisal:
 
     def document(self, method: Approach) -> dict[str, Any]:
         """The result's document, with the value of a method that has one."""
-        low, high = (float(np.exp(end[0])) for end in self.values.interval(self.market.model, method))
         comparables = self.comparables()
         return {
             "estimated_value": self.dollars(method),
@@ -60,11 +60,8 @@ class Appraisal:
             "valuation_method_used": method.value,
             "comparables_used": [comparable["property_id"] for comparable in comparables],
             "valuation_date": self.day.isoformat(),
-            "value_range": {
-                "low": round(low, 2),
-                "high": round(high, 2),
-                "level": self.market.model.bands[method].level,
-            },
+            "value_range": self._range(method),
+            "range_unavailable": self._why_no_range(method),
             "approaches": self.approaches(comparables),
             "comparables": comparables,
             "contributions": self.contributions(),
@@ -195,6 +192,10 @@ class Appraisal:
         low, high = (float(np.exp(end[0])) for end in self.values.interval(self.market.model, approach))
         return {"low": round(low, 2), "high": round(high, 2), "level": bands.level}
 
+    def _why_no_range(self, approach: Approach) -> str | None:
+        there = self.dollars(approach) is not None
+        return UNTESTED if there and approach not in self.market.model.bands else None
+
     def _cost(self) -> dict[str, Any]:
         model = self.market.model.cost
         if model is None:
@@ -218,7 +219,8 @@ class Appraisal:
         for at, approach in enumerate(APPROACHES):
             share, quality = float(weights.shares[0, at]), float(weights.quality[0, at])
             bands = self.market.model.bands.get(approach)
-            reason = "no value" if share == 0 or bands is None else (
+            unknown = bands is None and self.dollars(approach) is not None
+            reason = UNTESTED if unknown else "no value" if share == 0 or bands is None else (
                 f"errors of {100 * bands.spread:.1f} % (robust standard deviation) on {bands.count:,} sales that the "
                 f"model did not know; quality {quality:.2f} for this property"
             )  # fmt: skip

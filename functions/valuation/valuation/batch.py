@@ -54,7 +54,7 @@ def table(market: Market, records: Records, days: Ints, review: Review, workers:
         "weak_comparables": weak_comparables(market, values),
         "low_confidence": ~(confidence.score >= review.threshold),
     }
-    columns["needs_review"] = np.logical_or.reduce([columns[name] for name in FLAGS]) | np.isnan(final)
+    columns["needs_review"] = np.logical_or.reduce([columns[name] for name in FLAGS]) | np.isnan(low)
     places = {name: sane(name, records.numbers(name)) for name in ("lon", "lat")}
     return {**columns, **places}
 

@@ -27,7 +27,10 @@ class Values:
     weights: Weights
 
     def interval(self, model: Model, approach: Approach) -> tuple[Floats, Floats]:
-        """Logs of the interval's ends (n)."""
+        """Logs of the interval's ends (n); NaN where no sales tell how far the approach is off."""
+        if approach not in model.bands:
+            nothing = np.full(len(self.days), np.nan)
+            return nothing, nothing
         return model.bands[approach].interval(self.by[approach])
 
 
