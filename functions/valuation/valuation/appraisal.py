@@ -202,7 +202,7 @@ class Appraisal:
         subjects = self.values.subjects
         year = 1970 + self.values.days / 365.25
         parts = cost.parts(model, subjects.records, subjects.areas, year)
-        if parts is None:
+        if parts is None or np.isnan(self.values.by[Approach.COST][0]):
             return {"unavailable": "Living area or year built is not recorded.", "source": model.source}
         growth = float(np.exp(self.values.growth[0])) if model.from_market else 1.0
         money = {"land_value", "replacement_cost_new", "value"}

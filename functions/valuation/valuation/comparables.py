@@ -12,8 +12,7 @@ from scipy.spatial import cKDTree
 
 from valuation.boosting import Boosted
 from valuation.evidence import Evidence, Subjects
-from valuation.features import sane
-from valuation.records import Flags, Floats, Ints, Records, Texts
+from valuation.records import Floats, Ints
 from valuation.settings import ModelSettings
 
 DISTANCE_KM = 5.0
@@ -66,7 +65,7 @@ class ComparableSearch:
 
     def __init__(self, evidence: Evidence, boosted: Boosted, settings: ModelSettings) -> None:
         self._evidence, self._boosted, self._settings = evidence, boosted, settings
-        self._kinds = _kinds(evidence.sales.records)
+        self._kinds = evidence.buildings.kinds(evidence.sales.records)
         self._leaves = np.zeros((len(evidence), boosted.trees), np.uint8)
         self._values = np.zeros(len(evidence))
         self._seen = np.zeros(len(evidence), bool)
@@ -74,7 +73,7 @@ class ComparableSearch:
 
     def find(self, subjects: Subjects, log_value: Floats, day: Ints, workers: int = 1) -> Comparables:
         """Choose comparables for properties of a log value at the day of the last sale, as of each one's `day`."""
-        kinds = _kinds(subjects.records)
+        kinds = self._evidence.buildings.kinds(subjects.records)
         k = self._settings.candidates
         sales, distance = np.full((len(subjects), k), -1), np.full((len(subjects), k), np.inf)
         for kind in np.unique(kinds):
@@ -151,12 +150,3 @@ def _best_of_each(score: Floats, owners: Ints, count: int) -> Ints:
     order = np.argsort(-np.where(again, 0.0, ranked), axis=1, kind="stable")[:, :count]
     kept: Ints = np.take_along_axis(first, order, axis=1)
     return kept
-
-
-def _kinds(records: Records) -> Texts:
-    """What may be compared with what: built on or not, and the class."""
-    living = sane("living_area_sqft", records.numbers("living_area_sqft"))
-    built: Flags = (living > 0) | ~np.isnan(sane("year_built", records.numbers("year_built")))
-    if not len(records) or np.isnan(living).all():
-        built = np.ones(len(records), bool)
-    return np.char.add(np.where(built, "b", "v"), records.texts("property_class"))

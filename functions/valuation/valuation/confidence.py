@@ -94,22 +94,13 @@ def _agreement(values: Values) -> Floats:
 def _lacking(market: Market, values: Values) -> dict[str, Flags]:
     """By feature the properties that lack what most sold ones had; bare land lacks no building."""
     lacking = {}
-    built = _built(values)
+    built = market.evidence.buildings.on(values.subjects.records)
     for at, feature in enumerate(market.model.features):
         missing = np.isnan(values.subjects.known[:, at])
         usual = feature.missing < 0.5
         of_building = feature.name not in features.LOCATION | {"land_area_sqft", "property_class"}
         lacking[feature.name] = missing & usual & (built | (not of_building))
     return lacking
-
-
-def _built(values: Values) -> Flags:
-    """Properties that seem to have a building: those that say nothing of one, though their class may, are bare."""
-    records = values.subjects.records
-    living, built = records.numbers("living_area_sqft"), records.numbers("year_built")
-    other = records.numbers("bedrooms") + records.numbers("bathrooms")
-    vacant = np.char.find(np.char.lower(records.texts("property_class")), "vacant") >= 0
-    return np.asarray(~vacant & ((living > 0) | (built > 0) | ~np.isnan(other) | (living != 0)))
 
 
 def _outside(market: Market, values: Values) -> dict[str, Flags]:

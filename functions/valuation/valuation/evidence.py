@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from valuation import features as characteristics
+from valuation.buildings import Buildings
 from valuation.features import Feature, sane
 from valuation.hedonic import Hedonic
 from valuation.market_time import TimeIndex
@@ -46,6 +47,7 @@ class Evidence:
         settings: ModelSettings,
     ) -> None:
         self.sales = sales
+        self.buildings = Buildings(sales.records)
         self.log_price = np.log(sales.prices) + index.growth(sales.days, np.full(len(sales), index.last))
         self._features, self._places, self._settings = features, places, settings
         self._owner_ids, owners = np.unique(sales.property_ids, return_inverse=True)

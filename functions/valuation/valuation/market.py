@@ -65,6 +65,7 @@ class Market:
         if table is None:
             return np.full(len(subjects), np.nan)
         value = cost.values(table, subjects.records, subjects.areas, _year(days))
+        value = np.where(self.evidence.buildings.unsized(subjects.records), np.nan, value)
         return np.log(value) + (growth if table.from_market else 0.0)
 
     def _good(self, subjects: Subjects, days: Ints) -> Floats:
