@@ -20,13 +20,18 @@ from valuation.market import Market, Values
 from valuation.reconciliation import APPROACHES
 from valuation.records import Floats, Records
 
+NAMES = {
+    Approach.COMPARABLE_SALES: "the comparable sales",
+    Approach.AVM: "the model",
+    Approach.COST: "the cost approach",
+}
 REASONS = {
     Factor.MET: "of comparable calibration sales sold within 20 % of their value",
     Factor.MISSING: "characteristics are missing",
     Factor.EXTRAPOLATION: "characteristics are outside of what was sold",
     Factor.TIME: "the valuation date is after the last sale",
     Factor.COMPARABLES: "comparables are few or little alike",
-    Factor.AGREEMENT: "comparables and model disagree",
+    Factor.AGREEMENT: "the approaches disagree",
 }
 
 
@@ -147,6 +152,9 @@ class Appraisal:
             told.append(f"The last sale known is of {last.isoformat()}; prices are extended by the damped trend.")
         if weak_comparables(self.market, self.values)[0]:
             told.append("The comparables are few, or less alike than usual.")
+        strays = [NAMES[a] for at, a in enumerate(APPROACHES) if self.values.weights.strays[0, at]]
+        if strays:
+            told.append(f"Too far from the other approaches to have any weight: {', '.join(strays)}.")
         return told
 
     def _comparable(self, at: int, row: int, parts: Floats, weight: float) -> dict[str, Any]:
@@ -214,17 +222,26 @@ class Appraisal:
         }
 
     def _weights(self) -> list[dict[str, Any]]:
-        weights = self.values.weights
-        told = []
-        for at, approach in enumerate(APPROACHES):
-            share, quality = float(weights.shares[0, at]), float(weights.quality[0, at])
-            bands = self.market.model.bands.get(approach)
-            reason = "no value" if share == 0 or bands is None else (
-                f"errors of {100 * bands.spread:.1f} % (robust standard deviation) on {bands.count:,} sales that the "
-                f"model did not know; quality {quality:.2f} for this property"
-            )  # fmt: skip
-            told.append({"approach": approach.value, "weight": round(share, 4), "reason": reason})
-        return told
+        shares = self.values.weights.shares[0]
+        return [
+            {"approach": approach.value, "weight": round(float(shares[at]), 4), "reason": self._weight_reason(at)}
+            for at, approach in enumerate(APPROACHES)
+        ]
+
+    def _weight_reason(self, at: int) -> str:
+        weights, bands = self.values.weights, self.market.model.bands.get(APPROACHES[at])
+        if bands is not None and weights.strays[0, at]:
+            times = float(np.exp(weights.apart[0, at]))
+            return (
+                f"no weight: {times:.2f} times the middle approach's value, while its errors are "
+                f"{100 * bands.spread:.1f} % (robust standard deviation)"
+            )
+        if bands is None or weights.shares[0, at] == 0:
+            return "no value"
+        return (
+            f"errors of {100 * bands.spread:.1f} % (robust standard deviation) on {bands.count:,} sales that the "
+            f"model did not know; quality {float(weights.quality[0, at]):.2f} for this property"
+        )
 
     def _why_no_comparables(self, count: int) -> str:
         least = self.market.model.settings.min_comparables

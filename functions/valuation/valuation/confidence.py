@@ -15,8 +15,8 @@ import numpy as np
 
 from valuation import features
 from valuation.approaches import Approach
-from valuation.features import Kind
 from valuation.market import Market, Values
+from valuation.reconciliation import APPROACHES
 from valuation.records import Flags, Floats
 
 MISSING_ALL = 0.5
@@ -30,7 +30,7 @@ DIFFERENT_COMPARABLES = 0.9
 WEAK_SIMILARITY = 0.7
 """Comparables are weak when their similarity is below this share of the usual."""
 DISAGREEMENT = 0.15
-"""A log difference between comparables and model up to this much is usual."""
+"""A log difference between approaches up to this much, or up to the approach's usual error, is nothing unusual."""
 
 
 class Factor(StrEnum):
@@ -57,7 +57,7 @@ class Confidence:
 
 def judge(market: Market, values: Values) -> Confidence:
     """Score the reconciled values of properties (n)."""
-    lacking, outside = _lacking(market, values), _outside(market, values)
+    lacking, outside = _lacking(market, values), market.ranges.outside(values.subjects)
     importance = market.model.importance
     lost = sum((importance.get(name, 0.0) * rows for name, rows in lacking.items()), np.zeros(len(values.days)))
     strange = sum((rows.astype(float) for rows in outside.values()), np.zeros(len(values.days)))
@@ -69,7 +69,7 @@ def judge(market: Market, values: Values) -> Confidence:
         Factor.EXTRAPOLATION: OUTSIDE ** np.minimum(strange, 3),
         Factor.TIME: YEAR_BEYOND**beyond,
         Factor.COMPARABLES: _comparables(market, values),
-        Factor.AGREEMENT: _agreement(values),
+        Factor.AGREEMENT: _agreement(market, values),
     }
     score = np.prod(np.column_stack(list(factors.values())), axis=1)
     return Confidence(score, factors, lacking, outside, features.absurd(values.subjects.records, market.model.features))
@@ -86,9 +86,11 @@ def _comparables(market: Market, values: Values) -> Floats:
     return np.where(few, FEW_COMPARABLES, np.where(weak_comparables(market, values), DIFFERENT_COMPARABLES, 1.0))
 
 
-def _agreement(values: Values) -> Floats:
-    apart = np.abs(values.by[Approach.COMPARABLE_SALES] - values.by[Approach.AVM])
-    return np.exp(-np.maximum(np.nan_to_num(apart) - DISAGREEMENT, 0))
+def _agreement(market: Market, values: Values) -> Floats:
+    """What the approach says that is farthest from the middle one, beyond what it is usually off by."""
+    spreads = [bands.spread if (bands := market.model.bands.get(a)) else 0.0 for a in APPROACHES]
+    beyond = np.abs(np.nan_to_num(values.weights.apart)) - np.maximum(spreads, DISAGREEMENT)
+    return np.exp(-np.maximum(beyond.max(axis=1), 0))
 
 
 def _lacking(market: Market, values: Values) -> dict[str, Flags]:
@@ -101,13 +103,3 @@ def _lacking(market: Market, values: Values) -> dict[str, Flags]:
         of_building = feature.name not in features.LOCATION | {"land_area_sqft", "property_class"}
         lacking[feature.name] = missing & usual & (built | (not of_building))
     return lacking
-
-
-def _outside(market: Market, values: Values) -> dict[str, Flags]:
-    """By characteristic the properties that have more or less of it than all but 1 % of what was sold."""
-    outside = {}
-    for at, feature in enumerate(market.model.features):
-        if feature.kind is Kind.NUMBER:
-            known = values.subjects.known[:, at]
-            outside[feature.name] = (known < feature.low) | (known > feature.high)
-    return outside

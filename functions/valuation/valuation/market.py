@@ -1,6 +1,7 @@
 """A model at work on the county's sales: values of many properties at once, by every approach."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from valuation.boosting import Boosted
 from valuation.comparables import Comparables, ComparableSearch
 from valuation.evidence import Evidence, Subjects
 from valuation.model import Model
+from valuation.ranges import SoldRanges
 from valuation.reconciliation import Weights, weigh
 from valuation.records import Floats, Ints, Records
 
@@ -37,6 +39,11 @@ class Market:
     def __init__(self, model: Model, boosted: Boosted, evidence: Evidence) -> None:
         self.model, self.boosted, self.evidence = model, boosted, evidence
         self.search = ComparableSearch(evidence, boosted, model.settings)
+
+    @cached_property
+    def ranges(self) -> SoldRanges:
+        """What was sold of each class."""
+        return SoldRanges(self.evidence.properties, self.model.features)
 
     def value(self, records: Records, days: Ints, workers: int = 1) -> Values:
         """Value properties (n) as of a day each (since 1970)."""
