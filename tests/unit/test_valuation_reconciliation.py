@@ -35,7 +35,7 @@ def weights_of(values: list[float]) -> tuple[Weights, dict[Approach, np.ndarray]
     }
     eight, weight = np.full((1, 8), 0.8), np.full((1, 8), 1 / 8)
     nothing = np.zeros((1, 8))
-    found = Comparables(np.zeros((1, 8), int), eight, nothing, nothing, nothing, weight, np.array([200]))
+    found = Comparables(np.zeros((1, 8), int), eight, nothing, nothing, nothing, nothing, weight, np.array([200]))
     return weigh(by, bands, found, np.ones(1), 0.8), by
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from valuation import cost
 from valuation.adjustments import PLACE, adjustments, groups_of
 from valuation.approaches import Approach
-from valuation.confidence import Confidence, Factor, judge, weak_comparables
+from valuation.confidence import Confidence, Factor, adjusted_comparables, judge, unlike_comparables
 from valuation.features import Feature, Kind
 from valuation.market import Market, Values
 from valuation.reconciliation import APPROACHES
@@ -30,7 +30,7 @@ REASONS = {
     Factor.MISSING: "characteristics are missing",
     Factor.EXTRAPOLATION: "characteristics are outside of what was sold",
     Factor.TIME: "the valuation date is after the last sale",
-    Factor.COMPARABLES: "comparables are few or little alike",
+    Factor.COMPARABLES: "comparables are few, little alike or much adjusted",
     Factor.AGREEMENT: "the approaches disagree",
 }
 
@@ -150,8 +150,13 @@ class Appraisal:
         last = np.datetime64(self.market.model.time_index.last, "D").item()
         if self.day > last:
             told.append(f"The last sale known is of {last.isoformat()}; prices are extended by the damped trend.")
-        if weak_comparables(self.market, self.values)[0]:
+        if unlike_comparables(self.market, self.values)[0]:
             told.append("The comparables are few, or less alike than usual.")
+        if adjusted_comparables(self.values)[0]:
+            net = float(self.values.comparables.net_adjustment(self.values.growth)[0])
+            told.append(
+                f"The comparables' prices are adjusted by {net:.0%} in the mean (net), and should be explained."
+            )
         strays = [NAMES[a] for at, a in enumerate(APPROACHES) if self.values.weights.strays[0, at]]
         if strays:
             told.append(f"Too far from the other approaches to have any weight: {', '.join(strays)}.")

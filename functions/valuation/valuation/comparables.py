@@ -31,14 +31,15 @@ CHUNK = 256
 class Comparables:
     """The chosen sales of n properties, best first (n, k); what is not filled has sale -1 and weight 0.
 
-    `adjusted` are log prices for the subject, at the day of the last sale; `candidates` counts what there was to
-    choose from.
+    Logs: `difference` is what is added for characteristics, `market_time` from its sale to the day of the last sale,
+    `adjusted` the price with both. `candidates` counts what there was to choose from.
     """
 
     sales: Ints
     similarity: Floats
     distance: Floats
     difference: Floats
+    market_time: Floats
     adjusted: Floats
     weights: Floats
     candidates: Ints
@@ -52,6 +53,14 @@ class Comparables:
     def mean_similarity(self) -> Floats:
         """The comparables' similarity by weight; 0 where there are none."""
         return np.asarray((self.similarity * self.weights).sum(axis=1))
+
+    def net_adjustment(self, growth: Floats) -> Floats:
+        """How much is added to or taken from prices, as a share of them in the mean by weight; 0 without comparables.
+
+        `growth` is the log change of prices from the last sale to each property's day.
+        """
+        added = np.expm1(self.difference + self.market_time + growth[:, None])
+        return np.asarray((np.abs(added) * self.weights).sum(axis=1))
 
     def log_value(self, least: int) -> Floats:
         """Log of the mean of adjusted prices by weight; NaN where there are fewer than `least`."""
@@ -100,7 +109,7 @@ class ComparableSearch:
 
     def _choose(
         self, sales: Ints, distance: Floats, leaves: np.ndarray, owners: Ints, log_value: Floats, day: Ints
-    ) -> tuple[Ints, Floats, Floats, Floats, Floats, Floats, Ints]:
+    ) -> tuple[Ints, Floats, Floats, Floats, Floats, Floats, Floats, Ints]:
         evidence = self._evidence
         own = evidence.properties.owners[sales]
         age = (day[:, None] - evidence.sales.days[sales]) / 365.25
@@ -116,8 +125,10 @@ class ComparableSearch:
         total = weight.sum(axis=1, keepdims=True)
         weight = np.divide(weight, total, out=np.zeros_like(weight), where=total > 0)
         chosen = weight > 0
-        adjusted = np.where(chosen, evidence.log_price[sales] + difference, 0.0)
-        return np.where(chosen, sales, -1), similarity, away, difference, adjusted, weight, fits.sum(axis=1)
+        log_price = evidence.log_price[sales]
+        time = np.where(chosen, log_price - np.log(evidence.sales.prices[sales]), 0.0)
+        adjusted = np.where(chosen, log_price + difference, 0.0)
+        return np.where(chosen, sales, -1), similarity, away, difference, time, adjusted, weight, fits.sum(axis=1)
 
     def _pool(self, kind: str) -> tuple[cKDTree | None, Ints]:
         """The sales of a kind (or, when few, all that are built on or not alike), recent ones if there are enough."""

@@ -29,6 +29,9 @@ FEW_COMPARABLES = 0.8
 DIFFERENT_COMPARABLES = 0.9
 WEAK_SIMILARITY = 0.7
 """Comparables are weak when their similarity is below this share of the usual."""
+NET_ADJUSTMENT, GROSS_ADJUSTMENT = 0.15, 0.25
+"""Beyond so much of their price comparables are to be explained (Fannie Mae's Selling Guide to December 2014; no limits
+since). A net adjustment beyond the second has a gross one beyond it too, as that is never less."""
 DISAGREEMENT = 0.15
 """A log difference between approaches up to this much, or up to the approach's usual error, is nothing unusual."""
 
@@ -76,14 +79,33 @@ def judge(market: Market, values: Values) -> Confidence:
 
 
 def weak_comparables(market: Market, values: Values) -> Flags:
+    """Properties whose comparables are fewer than wanted, much less similar than usual, or much adjusted."""
+    return np.asarray(unlike_comparables(market, values) | (_net_adjustment(values) > GROSS_ADJUSTMENT))
+
+
+def unlike_comparables(market: Market, values: Values) -> Flags:
     """Properties whose comparables are fewer than wanted, or much less similar than usual."""
-    few = values.comparables.counts < market.model.settings.min_comparables
-    return np.asarray(few | (values.comparables.mean_similarity < WEAK_SIMILARITY * market.model.usual_similarity))
+    unlike = values.comparables.mean_similarity < WEAK_SIMILARITY * market.model.usual_similarity
+    return np.asarray(_few(market, values) | unlike)
+
+
+def adjusted_comparables(values: Values) -> Flags:
+    """Properties whose comparables' net adjustments want an explanation."""
+    return np.asarray(_net_adjustment(values) > NET_ADJUSTMENT)
+
+
+def _few(market: Market, values: Values) -> Flags:
+    return np.asarray(values.comparables.counts < market.model.settings.min_comparables)
+
+
+def _net_adjustment(values: Values) -> Floats:
+    return values.comparables.net_adjustment(values.growth)
 
 
 def _comparables(market: Market, values: Values) -> Floats:
-    few = values.comparables.counts < market.model.settings.min_comparables
-    return np.where(few, FEW_COMPARABLES, np.where(weak_comparables(market, values), DIFFERENT_COMPARABLES, 1.0))
+    different = np.where(unlike_comparables(market, values), DIFFERENT_COMPARABLES, 1.0)
+    number = np.where(_few(market, values), FEW_COMPARABLES, different)
+    return number * np.exp(-np.maximum(_net_adjustment(values) - NET_ADJUSTMENT, 0))
 
 
 def _agreement(market: Market, values: Values) -> Floats:
