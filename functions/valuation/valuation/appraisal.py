@@ -30,6 +30,7 @@ REASONS = {
     Factor.MISSING: "characteristics are missing",
     Factor.EXTRAPOLATION: "characteristics are outside of what was sold",
     Factor.TIME: "the valuation date is after the last sale",
+    Factor.CONSTRUCTION: "the building is of a later year than the valuation date",
     Factor.COMPARABLES: "comparables are few, little alike or much adjusted",
     Factor.AGREEMENT: "the approaches disagree",
 }
@@ -147,6 +148,9 @@ class Appraisal:
             told.append(f"Not recorded: {', '.join(name for name in lacking if name not in absurd) or 'nothing else'}.")
         if outside:
             told.append(f"Beyond what was sold: {', '.join(outside)}.")
+        if self.confidence.not_yet_built[0]:
+            year = int(self.values.subjects.records.numbers("year_built")[0])
+            told.append(f"Built in {year}, after the valuation date: what stood there then is not recorded.")
         last = np.datetime64(self.market.model.time_index.last, "D").item()
         if self.day > last:
             told.append(f"The last sale known is of {last.isoformat()}; prices are extended by the damped trend.")

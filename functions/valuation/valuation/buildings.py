@@ -52,4 +52,4 @@ class Buildings:
 def _tells(records: Records) -> Flags:
     """Whether any characteristic is recorded that only a building has."""
     with np.errstate(invalid="ignore"):
-        return np.logical_or.reduce([sane(name, records.numbers(name)) > 0 for name in TELLING])
+        return np.asarray(np.logical_or.reduce([sane(name, records.numbers(name)) > 0 for name in TELLING]))

@@ -1,6 +1,6 @@
 """How far a value can be relied on: a probability, made smaller by what is wrong with the property at hand.
 
-    score = met · missing · extrapolation · time · comparables · agreement
+    score = met · missing · extrapolation · time · construction · comparables · agreement
 
 `met` is the share of calibration sales of the value's band whose price was within 20 % of the value: an estimate of
 the probability that this property would sell within 20 % of it, if nothing were the matter. The other factors, each
@@ -10,6 +10,7 @@ from 0 to 1, are judgements; they are written out below, and told with every val
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import reduce
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from valuation import features
 from valuation.approaches import Approach
 from valuation.market import Market, Values
 from valuation.reconciliation import APPROACHES
-from valuation.records import Flags, Floats
+from valuation.records import Flags, Floats, Ints
 
 MISSING_ALL = 0.5
 """The factor when everything is missing that the trees gain from."""
@@ -32,6 +33,8 @@ WEAK_SIMILARITY = 0.7
 NET_ADJUSTMENT, GROSS_ADJUSTMENT = 0.15, 0.25
 """Beyond so much of their price comparables are to be explained (Fannie Mae's Selling Guide to December 2014; no limits
 since). A net adjustment beyond the second has a gross one beyond it too, as that is never less."""
+NOT_YET_BUILT = 0.5
+"""What stood before the building is not recorded; such a value is reviewed whatever its score."""
 DISAGREEMENT = 0.15
 """A log difference between approaches up to this much, or up to the approach's usual error, is nothing unusual."""
 
@@ -43,19 +46,24 @@ class Factor(StrEnum):
     MISSING = "missing"
     EXTRAPOLATION = "extrapolation"
     TIME = "time"
+    CONSTRUCTION = "construction"
     COMPARABLES = "comparables"
     AGREEMENT = "agreement"
 
 
 @dataclass(frozen=True, slots=True)
 class Confidence:
-    """Scores (n), their factors (n each), and by feature which rows lack it, or have it outside of what was sold."""
+    """Scores (n), their factors (n each), and by feature which rows lack it, or have it outside of what was sold.
+
+    `not_yet_built` are properties whose building is of a year after the valuation date's.
+    """
 
     score: Floats
     factors: Mapping[Factor, Floats]
     lacking: Mapping[str, Flags]
     outside: Mapping[str, Flags]
     absurd: Mapping[str, Flags]
+    not_yet_built: Flags
 
 
 def judge(market: Market, values: Values) -> Confidence:
@@ -65,17 +73,19 @@ def judge(market: Market, values: Values) -> Confidence:
     lost = sum((importance.get(name, 0.0) * rows for name, rows in lacking.items()), np.zeros(len(values.days)))
     strange = sum((rows.astype(float) for rows in outside.values()), np.zeros(len(values.days)))
     beyond = np.maximum(values.days - market.model.time_index.last, 0) / 365.25
+    unbuilt = values.subjects.records.numbers("year_built") > _years(values.days)
     known = np.nan_to_num(values.by[Approach.RECONCILED], nan=0.0)
     factors = {
         Factor.MET: market.model.bands[Approach.RECONCILED].met_share(known),
         Factor.MISSING: 1 - (1 - MISSING_ALL) * np.minimum(lost, 1),
         Factor.EXTRAPOLATION: OUTSIDE ** np.minimum(strange, 3),
         Factor.TIME: YEAR_BEYOND**beyond,
+        Factor.CONSTRUCTION: np.where(unbuilt, NOT_YET_BUILT, 1.0),
         Factor.COMPARABLES: _comparables(market, values),
         Factor.AGREEMENT: _agreement(market, values),
     }
-    score = np.prod(np.column_stack(list(factors.values())), axis=1)
-    return Confidence(score, factors, lacking, outside, features.absurd(values.subjects.records, market.model.features))
+    score = reduce(np.multiply, factors.values())
+    return Confidence(score, factors, lacking, outside, values.subjects.absurd, np.asarray(unbuilt))
 
 
 def weak_comparables(market: Market, values: Values) -> Flags:
@@ -92,6 +102,10 @@ def unlike_comparables(market: Market, values: Values) -> Flags:
 def adjusted_comparables(values: Values) -> Flags:
     """Properties whose comparables' net adjustments want an explanation."""
     return np.asarray(_net_adjustment(values) > NET_ADJUSTMENT)
+
+
+def _years(days: Ints) -> Ints:
+    return days.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
 
 
 def _few(market: Market, values: Values) -> Flags:
@@ -112,7 +126,7 @@ def _agreement(market: Market, values: Values) -> Floats:
     """What the approach says that is farthest from the middle one, beyond what it is usually off by."""
     spreads = [bands.spread if (bands := market.model.bands.get(a)) else 0.0 for a in APPROACHES]
     beyond = np.abs(np.nan_to_num(values.weights.apart)) - np.maximum(spreads, DISAGREEMENT)
-    return np.exp(-np.maximum(beyond.max(axis=1), 0))
+    return np.asarray(np.exp(-np.maximum(beyond.max(axis=1), 0)))
 
 
 def _lacking(market: Market, values: Values) -> dict[str, Flags]:

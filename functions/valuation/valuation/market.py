@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import NormalDist
 
 import numpy as np
 
@@ -29,8 +30,17 @@ class Values:
     weights: Weights
 
     def interval(self, model: Model, approach: Approach) -> tuple[Floats, Floats]:
-        """Logs of the interval's ends (n)."""
-        return model.bands[approach].interval(self.by[approach])
+        """Logs of the interval's ends (n): what calibration sales tell, and beyond the last sale the trend's error too.
+
+        The index takes its slope to change by `trend_change` a year at random; summed up over Δ years that is a
+        variance of `trend_change`² · Δ³/3 (Harvey 1989, the local linear trend).
+        """
+        value, bands = self.by[approach], model.bands[approach]
+        ends = bands.interval(value)
+        beyond = np.maximum(self.days - model.time_index.last, 0) / 365.25
+        reach = NormalDist().inv_cdf((1 + bands.level) / 2) * model.settings.trend_change * np.sqrt(beyond**3 / 3)
+        low, high = (np.hypot(end - value, reach) for end in ends)
+        return value - low, value + high
 
 
 class Market:

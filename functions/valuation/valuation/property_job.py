@@ -54,14 +54,12 @@ def document_of(appraisal: Appraisal, job: Job, configuration: CountyConfigurati
         raise JobFailure(FailureReason.INSUFFICIENT_DATA, _why_not(appraisal, method))
     document = appraisal.document(method)
     threshold = configuration.valuation.confidence_threshold_for_review
-    review = document["confidence_score"] < threshold
+    reason = _review_reason(appraisal, document["confidence_score"], threshold)
     return {
         "property_id": str(appraisal.values.subjects.records.texts("property_id")[0]),
         **document,
-        "needs_review": review,
-        "review_reason": f"confidence {document['confidence_score']:.2f} is below the county's {threshold:.2f}"
-        if review
-        else None,
+        "needs_review": reason is not None,
+        "review_reason": reason,
         "dataset_version": job.dataset_version,
     }
 
@@ -71,6 +69,12 @@ def summary(document: dict[str, Any]) -> str:
     review = ", to be reviewed" if document["needs_review"] else ""
     low, high = document["value_range"]["low"], document["value_range"]["high"]
     return f"${document['estimated_value']:,.0f} (${low:,.0f} to ${high:,.0f}){review}"
+
+
+def _review_reason(appraisal: Appraisal, score: float, threshold: float) -> str | None:
+    if appraisal.confidence.not_yet_built[0]:
+        return "the building is of a later year than the valuation date"
+    return f"confidence {score:.2f} is below the county's {threshold:.2f}" if score < threshold else None
 
 
 def _why_not(appraisal: Appraisal, method: Approach) -> str:
