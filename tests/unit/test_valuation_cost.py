@@ -188,7 +188,7 @@ def test_a_value_by_cost_that_no_sale_tests_has_no_range_and_is_to_be_reviewed()
     weights = {one["approach"]: one for one in document["approaches"]["reconciled"]["weights"]}
     assert weights["cost"]["weight"] == 0
     assert "too few sales tell" in weights["cost"]["reason"]
-    reviewed = document | review_of(document, ValuationConfiguration())
+    reviewed = document | review_of(appraisal, document, ValuationConfiguration())
     assert reviewed["needs_review"]
     assert "no range" in reviewed["review_reason"]
     assert summary(reviewed) == f"${document['estimated_value']:,.0f}, to be reviewed"
@@ -219,7 +219,11 @@ def test_a_packet_of_a_value_without_a_range_shows_none_and_its_cost_adds_up() -
     market, schools, card = special()
     appraisal = Appraisal.of(market, schools.take(np.array([0])), DAY)
     document = appraisal.document(Approach.COST)
-    result = {"property_id": "P", "dataset_version": "d"} | document | review_of(document, ValuationConfiguration())
+    result = (
+        {"property_id": "P", "dataset_version": "d"}
+        | document
+        | review_of(appraisal, document, ValuationConfiguration())
+    )
     made_at = datetime(2024, 1, 2, tzinfo=UTC)
     pages = property_pages(appraisal, card)
     shown = packet_data(result, pages, office="Office", made_at=made_at, has_map=False)

@@ -14,19 +14,25 @@ import numpy as np
 from valuation import cost
 from valuation.adjustments import PLACE, adjustments, groups_of
 from valuation.approaches import Approach
-from valuation.confidence import Confidence, Factor, judge, weak_comparables
+from valuation.confidence import Confidence, Factor, adjusted_comparables, judge, unlike_comparables
 from valuation.features import Feature, Kind
 from valuation.market import Market, Values, year_of
 from valuation.reconciliation import APPROACHES
 from valuation.records import Floats, Records
 
+NAMES = {
+    Approach.COMPARABLE_SALES: "the comparable sales",
+    Approach.AVM: "the model",
+    Approach.COST: "the cost approach",
+}
 REASONS = {
     Factor.MET: "of comparable calibration sales sold within 20 % of their value",
     Factor.MISSING: "characteristics are missing",
     Factor.EXTRAPOLATION: "characteristics are outside of what was sold",
     Factor.TIME: "the valuation date is after the last sale",
-    Factor.COMPARABLES: "comparables are few or little alike",
-    Factor.AGREEMENT: "comparables and model disagree",
+    Factor.CONSTRUCTION: "the building is of a later year than the valuation date",
+    Factor.COMPARABLES: "comparables are few, little alike or much adjusted",
+    Factor.AGREEMENT: "the approaches disagree",
 }
 UNTESTED = "too few sales tell how far such values are off"
 
@@ -139,11 +145,22 @@ class Appraisal:
             told.append(f"Not recorded: {', '.join(name for name in lacking if name not in absurd) or 'nothing else'}.")
         if outside:
             told.append(f"Beyond what was sold: {', '.join(outside)}.")
+        if self.confidence.not_yet_built[0]:
+            year = int(self.values.subjects.records.numbers("year_built")[0])
+            told.append(f"Built in {year}, after the valuation date: what stood there then is not recorded.")
         last = np.datetime64(self.market.model.time_index.last, "D").item()
         if self.day > last:
             told.append(f"The last sale known is of {last.isoformat()}; prices are extended by the damped trend.")
-        if weak_comparables(self.market, self.values)[0]:
+        if unlike_comparables(self.market, self.values)[0]:
             told.append("The comparables are few, or less alike than usual.")
+        if adjusted_comparables(self.values)[0]:
+            net = float(self.values.comparables.net_adjustment(self.values.growth)[0])
+            told.append(
+                f"The comparables' prices are adjusted by {net:.0%} in the mean (net), and should be explained."
+            )
+        strays = [NAMES[a] for at, a in enumerate(APPROACHES) if self.values.weights.strays[0, at]]
+        if strays:
+            told.append(f"Too far from the other approaches to have any weight: {', '.join(strays)}.")
         return told
 
     def _comparable(self, at: int, row: int, parts: Floats, weight: float) -> dict[str, Any]:
@@ -205,6 +222,8 @@ class Appraisal:
         parts = cost.parts(model, subjects.records, subjects.areas, year, growth)
         if parts is None:
             return {"unavailable": cost.why_not(model, subjects.records, subjects.areas), "source": model.source}
+        if self.dollars(Approach.COST) is None:
+            return {"unavailable": "Living area and year built are not recorded.", "source": model.source}
         money = {"land_value", "replacement_cost_new", "building_value"}
         shown = parts.model_dump(exclude={"value"})
         return {
@@ -214,18 +233,28 @@ class Appraisal:
         }
 
     def _weights(self) -> list[dict[str, Any]]:
-        weights = self.values.weights
-        told = []
-        for at, approach in enumerate(APPROACHES):
-            share, quality = float(weights.shares[0, at]), float(weights.quality[0, at])
-            bands = self.market.model.bands.get(approach)
-            unknown = bands is None and self.dollars(approach) is not None
-            reason = UNTESTED if unknown else "no value" if share == 0 or bands is None else (
-                f"errors of {100 * bands.spread:.1f} % (robust standard deviation) on {bands.count:,} sales that the "
-                f"model did not know; quality {quality:.2f} for this property"
-            )  # fmt: skip
-            told.append({"approach": approach.value, "weight": round(share, 4), "reason": reason})
-        return told
+        shares = self.values.weights.shares[0]
+        return [
+            {"approach": approach.value, "weight": round(float(shares[at]), 4), "reason": self._weight_reason(at)}
+            for at, approach in enumerate(APPROACHES)
+        ]
+
+    def _weight_reason(self, at: int) -> str:
+        weights, bands = self.values.weights, self.market.model.bands.get(APPROACHES[at])
+        if bands is not None and weights.strays[0, at]:
+            times = float(np.exp(weights.apart[0, at]))
+            return (
+                f"no weight: {times:.2f} times the middle approach's value, while its errors are "
+                f"{100 * bands.spread:.1f} % (robust standard deviation)"
+            )
+        if bands is None and self.dollars(APPROACHES[at]) is not None:
+            return UNTESTED
+        if bands is None or weights.shares[0, at] == 0:
+            return "no value"
+        return (
+            f"errors of {100 * bands.spread:.1f} % (robust standard deviation) on {bands.count:,} sales that the "
+            f"model did not know; quality {float(weights.quality[0, at]):.2f} for this property"
+        )
 
     def _why_no_comparables(self, count: int) -> str:
         least = self.market.model.settings.min_comparables

@@ -1,6 +1,8 @@
 """A model at work on the county's sales: values of many properties at once, by every approach."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from statistics import NormalDist
 
 import numpy as np
 
@@ -10,6 +12,7 @@ from valuation.boosting import Boosted
 from valuation.comparables import Comparables, ComparableSearch
 from valuation.evidence import Evidence, Subjects
 from valuation.model import Model
+from valuation.ranges import SoldRanges
 from valuation.reconciliation import Weights, weigh
 from valuation.records import Floats, Ints, Records
 
@@ -27,11 +30,20 @@ class Values:
     weights: Weights
 
     def interval(self, model: Model, approach: Approach) -> tuple[Floats, Floats]:
-        """Logs of the interval's ends (n); NaN where no sales tell how far the approach is off."""
-        if approach not in model.bands:
-            nothing = np.full(len(self.days), np.nan)
-            return nothing, nothing
-        return model.bands[approach].interval(self.by[approach])
+        """Logs of the interval's ends (n): what calibration sales tell, and beyond the last sale the trend's error too.
+
+        The index takes its slope to change by `trend_change` a year at random; summed up over Δ years that is a
+        variance of `trend_change`² · Δ³/3 (Harvey 1989, the local linear trend). NaN where too few sales tell how far
+        the approach is off.
+        """
+        value, bands = self.by[approach], model.bands.get(approach)
+        if bands is None:
+            return np.full(len(value), np.nan), np.full(len(value), np.nan)
+        ends = bands.interval(value)
+        beyond = np.maximum(self.days - model.time_index.last, 0) / 365.25
+        reach = NormalDist().inv_cdf((1 + bands.level) / 2) * model.settings.trend_change * np.sqrt(beyond**3 / 3)
+        low, high = (np.hypot(end - value, reach) for end in ends)
+        return value - low, value + high
 
 
 class Market:
@@ -40,6 +52,11 @@ class Market:
     def __init__(self, model: Model, boosted: Boosted, evidence: Evidence) -> None:
         self.model, self.boosted, self.evidence = model, boosted, evidence
         self.search = ComparableSearch(evidence, boosted, model.settings)
+
+    @cached_property
+    def ranges(self) -> SoldRanges:
+        """What was sold of each class."""
+        return SoldRanges(self.evidence.properties, self.model.features)
 
     def value(self, records: Records, days: Ints, workers: int = 1) -> Values:
         """Value properties (n) as of a day each (since 1970)."""
@@ -67,7 +84,8 @@ class Market:
         table = self.model.cost
         if table is None:
             return np.full(len(subjects), np.nan)
-        return np.log(cost.values(table, subjects.records, subjects.areas, year_of(days), growth))
+        value = cost.values(table, subjects.records, subjects.areas, year_of(days), growth)
+        return np.log(np.where(self.evidence.buildings.unsized(subjects.records), np.nan, value))
 
     def _good(self, subjects: Subjects, days: Ints) -> Floats:
         table = self.model.cost

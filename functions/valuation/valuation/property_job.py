@@ -57,17 +57,19 @@ def document_of(appraisal: Appraisal, job: Job, configuration: CountyConfigurati
     return {
         "property_id": str(appraisal.values.subjects.records.texts("property_id")[0]),
         **document,
-        **review_of(document, configuration.valuation),
+        **review_of(appraisal, document, configuration.valuation),
         "dataset_version": job.dataset_version,
     }
 
 
-def review_of(document: dict[str, Any], configuration: ValuationConfiguration) -> dict[str, Any]:
-    """Whether a value is to be reviewed, and why: it has no range, or less confidence than the county wants."""
+def review_of(appraisal: Appraisal, document: dict[str, Any], configuration: ValuationConfiguration) -> dict[str, Any]:
+    """Whether a value is to be reviewed, and why: a building yet to come, no range, or little confidence."""
     score, threshold = document["confidence_score"], configuration.confidence_threshold_for_review
     reason = f"confidence {score:.2f} is below the county's {threshold:.2f}" if score < threshold else None
     if document["value_range"] is None:
         reason = f"there is no range: {document['range_unavailable']}"
+    if appraisal.confidence.not_yet_built[0]:
+        reason = "the building is of a later year than the valuation date"
     return {"needs_review": reason is not None, "review_reason": reason}
 
 

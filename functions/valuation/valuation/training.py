@@ -78,6 +78,7 @@ class _Recipe:
     """What every fit shares."""
 
     columns: tuple[str, ...]
+    published: date
     settings: ModelSettings
     cost_tables: CostTables | None
 
@@ -107,7 +108,7 @@ def train(
     JobFailure
         `insufficient_sales`, with what became of the sales there are.
     """
-    recipe = _Recipe(tuple(properties), settings or ModelSettings(), cost_tables)
+    recipe = _Recipe(tuple(properties), published, settings or ModelSettings(), cost_tables)
     joined, found = join(sales, properties)
     reasons = screen(sales, joined, found, published, known_until)
     evidence = joined.take(np.flatnonzero(reasons == ""))
@@ -208,7 +209,7 @@ def _fundament(sales: Sales, recipe: _Recipe) -> _Fundament:
     """Market areas, features, time and the hedonic equation of some sales."""
     places = Places.survey(sales.records)
     areas = places.areas(sales.records)
-    choice = features.choose(sales.records, recipe.columns, np.log(sales.prices))
+    choice = features.choose(sales.records, recipe.columns, np.log(sales.prices), recipe.published)
     if not choice.features:
         raise JobFailure(
             FailureReason.INSUFFICIENT_DATA,
