@@ -14,6 +14,14 @@ Texts = NDArray[np.str_]
 Dates = NDArray[np.datetime64]
 Column = NDArray[Any]
 
+MARKS = {
+    "": np.nan,
+    **dict.fromkeys(("true", "t", "yes", "y", "1", "1.0", "valid", "qualified", "q"), 1.0),
+    **dict.fromkeys(("false", "f", "no", "n", "0", "0.0", "invalid", "unqualified", "u"), 0.0),
+}
+UNREADABLE = -1.0
+"""A mark that is neither yes nor no."""
+
 
 @dataclass(frozen=True, slots=True)
 class Records:
@@ -44,6 +52,15 @@ class Records:
             return np.full(self.count, np.nan)
         return parsed(column) if column.dtype.kind == "U" else column
 
+    def marks(self, name: str) -> Floats:
+        """A column of yes and no: 1, 0, NaN for nothing, `UNREADABLE` for anything else."""
+        column = self.columns.get(name)
+        if column is None:
+            return np.full(self.count, np.nan)
+        if column.dtype.kind == "f":
+            return np.where(np.isnan(column), np.nan, (column != 0).astype(np.float64))
+        return looked_up(np.char.lower(self.texts(name)), MARKS, UNREADABLE)
+
     def texts(self, name: str) -> Texts:
         """A column as texts: whole numbers without decimals; empty where there is nothing."""
         column = self.columns.get(name)
@@ -68,14 +85,19 @@ class Records:
         return Records(chosen, int(rows.sum()) if rows.dtype.kind == "b" else len(rows))
 
     def over(self, other: "Records") -> "Records":
-        """These rows' values where they have one, else those of the same rows of another table."""
+        """These rows' values where they have one, else those of the same rows of another table.
+
+        A column that is of another type in the other table is read as that type: texts as the numbers that they are.
+        """
         merged = dict(other.columns)
         for name, column in self.columns.items():
             below = merged.get(name)
             if below is None:
                 merged[name] = column
-            elif below.dtype.kind == column.dtype.kind:
-                merged[name] = np.where(_nothing(column), below, column)
+            else:
+                read = {"f": self.numbers, "U": self.texts, "M": self.dates}[below.dtype.kind]
+                own: Column = read(name)
+                merged[name] = np.where(_nothing(own), below, own)
         return Records(merged, self.count)
 
 
@@ -84,6 +106,12 @@ def parsed(texts: Texts) -> Floats:
     known, at = np.unique(texts, return_inverse=True)
     values = np.array([_number(text) for text in known.tolist()], np.float64)
     return values[at]
+
+
+def looked_up(texts: Texts, table: Mapping[str, float], default: float) -> Floats:
+    """What a table says of each text; the default of those that it does not name."""
+    known, at = np.unique(texts, return_inverse=True)
+    return np.array([table.get(text, default) for text in known.tolist()], np.float64)[at]
 
 
 def _number(text: str) -> float:

@@ -19,9 +19,10 @@ TYPED = """
     CREATE VIEW roll AS SELECT * REPLACE (CAST(property_id AS VARCHAR) AS property_id) FROM properties;
     CREATE VIEW deeds AS SELECT * REPLACE (
         CAST(sale_id AS VARCHAR) AS sale_id, CAST(property_id AS VARCHAR) AS property_id,
-        TRY_CAST(sale_date AS DATE) AS sale_date, TRY_CAST(sale_price AS DOUBLE) AS sale_price,
-        TRY_CAST(is_valid AS BOOLEAN) AS is_valid) FROM sales"""
-"""What valuations rely on has its type, whatever a county loaded; what is none is null."""
+        TRY_CAST(sale_date AS DATE) AS sale_date, TRY_CAST(sale_price AS DOUBLE) AS sale_price)
+        FROM sales"""
+"""What valuations rely on has its type, whatever a county loaded; what is none is null. Marks of validity stay as the
+county writes them: one that cannot be read is a reason of its own."""
 
 
 class CountyTables:

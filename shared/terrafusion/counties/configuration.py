@@ -59,7 +59,8 @@ class CostTables(_Section):
     """A county's cost tables, USD per sq ft; tables by name fall back on their entry `default`.
 
     `cost_per_sqft` is replacement cost new by `class|quality`, quality or class, `economic_life_years` by class,
-    `effective_age_factor` by condition (a share of actual age), `land_per_sqft` by neighborhood.
+    `effective_age_factor` by condition (a share of actual age), `land_per_sqft` by neighborhood. `local_multiplier` is
+    of the cost to build; rates of land are local already. Without `land_per_sqft` sales tell what land is worth.
     """
 
     cost_per_sqft: dict[str, PositiveFloat] = Field(min_length=1)
@@ -68,7 +69,7 @@ class CostTables(_Section):
     economic_life_years: dict[str, PositiveFloat] = {"default": 60}
     residual_share: float = Field(default=0.2, ge=0, le=1)
     effective_age_factor: dict[str, PositiveFloat] = {}
-    land_per_sqft: dict[str, PositiveFloat] = Field(min_length=1)
+    land_per_sqft: dict[str, PositiveFloat] = {}
 
 
 class ValuationConfiguration(_Section):
