@@ -57,28 +57,6 @@ def test_what_was_not_known_at_the_date_is_left_out() -> None:
     assert ((found == Reason.AFTER_VALUATION) == (sales["sale_date"] > np.datetime64("2021-06-30"))).all()
 
 
-@pytest.mark.parametrize(
-    ("mark", "reason"),
-    [
-        ("yes", ""),
-        ("T", ""),
-        ("1", ""),
-        ("", ""),
-        ("No", Reason.NOT_ARMS_LENGTH),
-        ("0", Reason.NOT_ARMS_LENGTH),
-        ("ask Jim", Reason.VALIDITY_UNREADABLE),
-        ("07", Reason.VALIDITY_UNREADABLE),
-    ],
-)
-def test_a_mark_of_validity_counts_as_it_reads_and_not_as_yes_where_nobody_can_read_it(mark: str, reason: str) -> None:
-    sales, properties = columns(50)
-    sales["is_valid"] = np.array(["true"] * 50, "U8")
-    sales["is_valid"][3] = mark
-    found = reasons_of(sales, properties)
-    assert found[3] == reason
-    assert (np.delete(found, 3) == "").all()
-
-
 def sold(ids: list[str], owners: list[str], dates: list[str], prices: list[float]) -> dict[str, Any]:
     return {
         "sale_id": np.array(ids),

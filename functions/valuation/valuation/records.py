@@ -14,14 +14,6 @@ Texts = NDArray[np.str_]
 Dates = NDArray[np.datetime64]
 Column = NDArray[Any]
 
-MARKS = {
-    "": np.nan,
-    **dict.fromkeys(("true", "t", "yes", "y", "1", "1.0", "valid", "qualified", "q"), 1.0),
-    **dict.fromkeys(("false", "f", "no", "n", "0", "0.0", "invalid", "unqualified", "u"), 0.0),
-}
-UNREADABLE = -1.0
-"""A mark that is neither yes nor no."""
-
 
 @dataclass(frozen=True, slots=True)
 class Records:
@@ -51,15 +43,6 @@ class Records:
         if column is None or column.dtype.kind == "M":
             return np.full(self.count, np.nan)
         return parsed(column) if column.dtype.kind == "U" else column
-
-    def marks(self, name: str) -> Floats:
-        """A column of yes and no: 1, 0, NaN for nothing, `UNREADABLE` for anything else."""
-        column = self.columns.get(name)
-        if column is None:
-            return np.full(self.count, np.nan)
-        if column.dtype.kind == "f":
-            return np.where(np.isnan(column), np.nan, (column != 0).astype(np.float64))
-        return looked_up(np.char.lower(self.texts(name)), MARKS, UNREADABLE)
 
     def texts(self, name: str) -> Texts:
         """A column as texts: whole numbers without decimals; empty where there is nothing."""

@@ -12,7 +12,7 @@ from enum import StrEnum
 import numpy as np
 
 from valuation.features import group_median, sane
-from valuation.records import UNREADABLE, Dates, Flags, Floats, Ints, Records, Texts
+from valuation.records import Dates, Flags, Floats, Ints, Records, Texts
 
 NOMINAL_PRICE = 1_000.0
 FLIP_DAYS = 180
@@ -32,7 +32,6 @@ class Reason(StrEnum):
     MISSING_ESSENTIALS = "missing_essentials"
     UNKNOWN_PROPERTY = "unknown_property"
     NOT_ARMS_LENGTH = "not_arms_length"
-    VALIDITY_UNREADABLE = "validity_unreadable"
     NO_PRICE = "no_price"
     NOMINAL_PRICE = "nominal_price"
     FUTURE_DATE = "future_date"
@@ -53,8 +52,7 @@ KEPT = frozenset({Reason.SUSPECT})
 EXPLANATIONS: Mapping[Reason, str] = {
     Reason.MISSING_ESSENTIALS: "no date, no price or no property",
     Reason.UNKNOWN_PROPERTY: "the property is not in the county's table of properties",
-    Reason.NOT_ARMS_LENGTH: "the county marked the sale as not at arm's length",
-    Reason.VALIDITY_UNREADABLE: "the county's mark of validity is neither yes nor no",
+    Reason.NOT_ARMS_LENGTH: "the county marked the sale as not at arm's length, or so that nobody can read it",
     Reason.NO_PRICE: "the price is zero or negative",
     Reason.NOMINAL_PRICE: f"the price is below {NOMINAL_PRICE:,.0f}",
     Reason.FUTURE_DATE: "dated after the data were published",
@@ -134,7 +132,7 @@ def screen(sales: Records, joined: Sales, found: Flags, published: date, known_u
         The model may know no sale after this date.
     """
     prices, dates = joined.prices, joined.dates
-    valid = sales.marks("is_valid")
+    valid = sales.numbers("is_valid")
     missing = np.isnat(dates) | np.isnan(prices) | (joined.property_ids == "")
     limit = np.datetime64(known_until, "D") if known_until else np.datetime64(published, "D")
     reasons = np.full(len(joined), "", f"U{max(len(reason) for reason in Reason)}")
@@ -147,7 +145,6 @@ def screen(sales: Records, joined: Sales, found: Flags, published: date, known_u
         leave_out(Reason.NO_PRICE, prices <= 0)
         leave_out(Reason.FUTURE_DATE, dates > np.datetime64(published, "D"))
         leave_out(Reason.NOT_ARMS_LENGTH, valid == 0)
-        leave_out(Reason.VALIDITY_UNREADABLE, valid == UNREADABLE)
         leave_out(Reason.UNKNOWN_PROPERTY, ~found)
         leave_out(Reason.AFTER_VALUATION, dates > limit)
         leave_out(Reason.NOMINAL_PRICE, prices < NOMINAL_PRICE)
