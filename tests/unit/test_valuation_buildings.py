@@ -100,6 +100,7 @@ SOLD = records(
         ("home", {"living_area_sqft": -40.0}, True),
         ("home", {"living_area_sqft": 0.0}, False),
         ("never sold", {}, False),
+        ("", {}, True),
     ],
 )
 def test_a_record_without_a_building_is_land_unless_its_class_hardly_ever_is(

@@ -21,18 +21,19 @@ class Buildings:
 
     def __init__(self, sold: Records) -> None:
         tells = _tells(sold)
-        classes = sold.texts("property_class")
+        names, at, counts = np.unique(sold.texts("property_class"), return_inverse=True, return_counts=True)
+        share = np.bincount(at, tells) / counts
+        judged = counts >= MIN_CLASS_SALES
         self._recorded = bool(tells.any())
-        self._built_classes = [
-            name
-            for name in np.unique(classes)
-            if (among := classes == name).sum() >= MIN_CLASS_SALES and tells[among].mean() >= NEARLY_ALL
-        ]
+        self._built_classes = names[judged & (share >= NEARLY_ALL)].tolist()
+        if "" not in names[judged] and tells.mean() > 0.5:
+            self._built_classes.append("")
 
     def on(self, records: Records) -> Flags:
         """Properties that are built on; all of them in a county that records nothing of buildings.
 
-        What tells of no building is bare land, unless its class hardly ever is. A living area of 0 always says so.
+        What tells of no building is bare land, unless its class hardly ever is. Where others have a class and it has
+        none, most sales decide. A living area of 0 always says bare land.
         """
         if not self._recorded:
             return np.ones(len(records), bool)
