@@ -81,6 +81,7 @@ def test_a_building_newer_than_the_valuation_date_is_told_and_reviewed(year: flo
 def test_a_year_of_construction_that_nobody_can_know_is_absurd(year: float) -> None:
     document, unknown = result(year_built=year), result(year_built=np.nan)
     assert "Recorded with a value that cannot be, and taken as missing: Year built." in document["notes"]
+    assert not any("Not recorded" in note for note in document["notes"])
     assert document["estimated_value"] == unknown["estimated_value"]
     assert document["confidence_score"] == unknown["confidence_score"] < result()["confidence_score"]
     assert document["approaches"]["cost"]["value"] is None

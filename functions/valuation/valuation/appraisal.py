@@ -137,12 +137,13 @@ class Appraisal:
         told = []
         named = {feature.name: feature for feature in self.market.model.features}
         absurd = [named[name].label for name, rows in self.confidence.absurd.items() if rows[0]]
-        lacking = [named[name].label for name, rows in self.confidence.lacking.items() if rows[0]]
+        missing = [named[name].label for name, rows in self.confidence.lacking.items() if rows[0]]
+        lacking = [name for name in missing if name not in absurd]
         outside = [named[name].label for name, rows in self.confidence.outside.items() if rows[0]]
         if absurd:
             told.append(f"Recorded with a value that cannot be, and taken as missing: {', '.join(absurd)}.")
         if lacking:
-            told.append(f"Not recorded: {', '.join(name for name in lacking if name not in absurd) or 'nothing else'}.")
+            told.append(f"Not recorded: {', '.join(lacking)}.")
         if outside:
             told.append(f"Beyond what was sold: {', '.join(outside)}.")
         if self.confidence.not_yet_built[0]:
