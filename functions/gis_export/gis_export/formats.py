@@ -88,7 +88,8 @@ class FormatSpec:
     columns become, by OGR's names, where the file does not keep them or tell. `text_bytes`: longer text is cut.
     `trims_start`, `trims_end`: characters that go at the ends of text. `empty_is_null`: empty text reads as null.
     `digits`: of floating point numbers, None for all; with `shortens` of those alone whose further digits look like
-    noise. `holds_64_bits`: integers beyond 2^53 survive as numbers. `zones`, `milliseconds`: whether moments keep
+    noise; `real_width`, `decimals`: they are written with so many decimals, and cut at so many characters.
+    `holds_64_bits`: integers beyond 2^53 survive as numbers. `zones`, `milliseconds`: whether moments keep
     them. `always`: what befalls every layer, in words. `max_bytes`, `max_rows`: a layer's limits.
     """
 
@@ -110,6 +111,8 @@ class FormatSpec:
     nulls: Nulls = Nulls.KEPT
     digits: int | None = None
     shortens: bool = False
+    decimals: int | None = None
+    real_width: int | None = None
     holds_64_bits: bool = True
     zones: bool = True
     milliseconds: bool = True
@@ -141,6 +144,9 @@ class FormatSpec:
             f"floating point numbers have {self.digits} digits{', where more look like noise' * self.shortens}": (
                 self.digits is not None
             ),
+            f"floating point numbers have {self.decimals} decimals, and at most {self.real_width} characters": (
+                self.decimals is not None
+            ),
             "64-bit integers become floating point, or text where one is beyond 2^53": not self.holds_64_bits,
             "moments lose their mark of UTC": not self.zones,
             "moments lose their milliseconds": not self.milliseconds,
@@ -167,6 +173,8 @@ FORMATS: Mapping[ExportFormat, FormatSpec] = MappingProxyType(
             trims_start=" ",
             trims_end=" ",
             empty_is_null=True,
+            decimals=15,
+            real_width=24,
             holds_64_bits=False,
             always={LossKind.NAME: "names of columns are cut to 10 bytes"},
             max_bytes=2**31,

@@ -174,6 +174,8 @@ def _of_text(name: str, spec: FormatSpec) -> list[_Check]:
 
 def _of_reals(name: str, spec: FormatSpec) -> list[_Check]:
     digits = spec.digits
+    if spec.decimals is not None:
+        return [_of_decimals(name, spec.decimals, spec.real_width)]
     if digits is None:
         return []
     says = f"{'at most ' * spec.shortens}{{n}} numbers are rounded to {digits} digits"
@@ -184,6 +186,11 @@ def _of_reals(name: str, spec: FormatSpec) -> list[_Check]:
         return not spec.shortens or NOISE.search(f"{value:.17g}") is not None
 
     return [_Check(LossKind.DIGITS, name, says, rounded)]
+
+
+def _of_decimals(name: str, decimals: int, width: int | None) -> _Check:
+    says = f"{{n}} numbers lose what is beyond {decimals} decimals, or {width} characters"
+    return _Check(LossKind.DIGITS, name, says, lambda v: float(f"{v:.{decimals}f}"[:width]) != v)
 
 
 def _of_integers(name: str, spec: FormatSpec) -> list[_Check]:

@@ -22,7 +22,7 @@ from gis_export.target import Target, Watch
 
 GDAL_ON_LOSSES = re.compile(
     r"Normalized/laundered field name|Field .* (created as|of type) |does not (seem to )?natively support|"
-    r"has been truncated|of width \d+ truncated"
+    r"has been truncated|of width \d+ truncated|not successfully written"
 )
 """Warnings of GDAL's that the losses say better."""
 
