@@ -275,6 +275,21 @@ def test_a_nasty_layer_loses_what_the_report_names_and_nothing_else(
         assert layer.warnings == ()
 
 
+@pytest.mark.parametrize("export_format", TABULAR)
+def test_columns_in_another_order_lose_no_more(
+    sources: Callable[..., LayerSource], tmp_path: Path, export_format: ExportFormat
+) -> None:
+    source = sources("nasty")
+    backwards = list(reversed(pyogrio.read_info(source.path)["fields"]))
+
+    result = export([source], tmp_path, "out", export_format, attributes={"nasty": backwards})
+
+    (layer,) = result.layers
+    check(source, result, layer, export_format)
+    assert layer.columns == tuple(layer.field_crosswalk.get(name, name) for name in backwards)
+    assert [name for name in table(opened(result)).column_names if name in layer.columns] == list(layer.columns)
+
+
 @pytest.mark.parametrize("county", ["sample", "cambridge"])
 @pytest.mark.parametrize("export_format", TABULAR)
 @pytest.mark.filterwarnings("ignore:organizePolygons")  # GDAL, on a parcel of many parts

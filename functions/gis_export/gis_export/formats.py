@@ -215,12 +215,13 @@ FORMATS: Mapping[ExportFormat, FormatSpec] = MappingProxyType(
             drops_controls=True,
             digits=15,
             holds_64_bits=False,
+            always={LossKind.NAME: "columns named as elements of KML, such as id, are named otherwise"},
         ),
         ExportFormat.CSV: FormatSpec(
             "CSV",
             ".csv",
             "text/csv; charset=utf-8",
-            ("GEOMETRY=AS_WKT", "STRING_QUOTING=IF_AMBIGUOUS"),
+            ("GEOMETRY=AS_WKT", "GEOMETRY_NAME=WKT", "STRING_QUOTING=IF_AMBIGUOUS"),
             keeps_schema=False,
             nulls=Nulls.EMPTY,
             digits=15,
@@ -237,7 +238,10 @@ FORMATS: Mapping[ExportFormat, FormatSpec] = MappingProxyType(
             always_zipped=True,
             holds_64_bits=False,
             milliseconds=False,
-            always={LossKind.COORDINATES: "coordinates are on a grid, of 1e-9 degrees or 0.1 mm"},
+            always={
+                LossKind.NAME: "names of columns have letters, digits and _ alone",
+                LossKind.COORDINATES: "coordinates are on a grid, of 1e-9 degrees or 0.1 mm",
+            },
         ),
         ExportFormat.XLSX: FormatSpec(
             "XLSX",
@@ -277,6 +281,7 @@ FORMATS: Mapping[ExportFormat, FormatSpec] = MappingProxyType(
             drops_controls=True,
             empty_is_null=True,
             digits=15,
+            always={LossKind.NAME: "names of columns have letters, digits, _ and . alone"},
         ),
         ExportFormat.MAPINFO: FormatSpec(
             "MapInfo File",
@@ -289,13 +294,13 @@ FORMATS: Mapping[ExportFormat, FormatSpec] = MappingProxyType(
             holds_64_bits=False,
             zones=False,
             always={
-                LossKind.NAME: "names of columns are cut to 31 bytes",
+                LossKind.NAME: "names of columns are cut to 31 bytes, and have letters, digits and _ alone",
                 LossKind.COORDINATES: "coordinates are on a grid of 2^31 steps over the CRS's bounds",
             },
             max_bytes=2**31,
         ),
         ExportFormat.SPATIALITE: FormatSpec(
-            "SQLite", ".sqlite", "application/vnd.sqlite3", (), ("SPATIALITE=YES",), many_layers=True
+            "SQLite", ".sqlite", "application/vnd.sqlite3", ("LAUNDER=NO",), ("SPATIALITE=YES",), many_layers=True
         ),
     }
 )
