@@ -43,9 +43,10 @@ def described(library: Library, order: Order, written: Written, path: Path, inde
     """
     spec, result, columns = FORMATS[order.export_format], written.result, written.columns
     after = {written.names.get(name, name): spec.types.get(kind, kind) for name, kind in columns.items()}
-    box = None
+    box = result.extent
     if spec.keeps_schema:
-        found, box = _in_file(library, order, result, path, index)
+        found, told = _in_file(library, order, result, path, index)
+        box = box or told  # GDAL's own memory is exact, where a SpatiaLite file's index may round
         after = found if columns else {}  # tables of fixed width have a column of their own where there is no other
     if len(after) != len(columns):
         raise EngineError(f"'{result.name}' has {len(after):,} columns in the file, and {len(columns):,} to write.")
@@ -73,7 +74,7 @@ def _always(order: Order, columns: Mapping[str, str]) -> list[Loss]:
 
 def _in_file(
     library: Library, order: Order, result: LayerResult, path: Path, index: int
-) -> tuple[dict[str, str], tuple[float, float, float, float] | None]:
+) -> tuple[dict[str, str], layers.Box | None]:
     """The columns in the file, in the order of those that were written, and the layer's extent."""
     with library.listening() as heard, dataset(library, str(path), heard) as opened:
         layer = library.GDALDatasetGetLayerByName(opened, result.name.encode())

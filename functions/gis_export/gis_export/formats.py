@@ -126,6 +126,11 @@ class FormatSpec:
         return LossKind.GEOMETRY not in self.always
 
     @property
+    def has_coordinates(self) -> bool:
+        """Whether the file says where features are, if only as lines of a drawing."""
+        return self.holds_geometry or not self.holds_attributes
+
+    @property
     def holds_attributes(self) -> bool:
         """Whether features have columns."""
         return LossKind.ATTRIBUTES not in self.always

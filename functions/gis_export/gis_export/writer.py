@@ -10,6 +10,7 @@ from gis_export import layers
 from gis_export.area import Area
 from gis_export.crs import WGS84
 from gis_export.description import Written, described
+from gis_export.extents import extent
 from gis_export.formats import FORMATS, ExportFormat, LossKind
 from gis_export.gdal import EngineError, Library, dataset
 from gis_export.geoparquet import write_geoparquet
@@ -151,14 +152,20 @@ class Writer:
             target.translate(path, opened, arguments, heard, start, share, source.name, count)
             geometry_type = layers.written_type(library, layer)
             warnings = heard.warnings
+            box = target.extent(source.name) if count else None
         types = {name: types[name] for name in kept}
         losses: list[Loss] = []
         at_end = partial(self._watch.at, start + share)
         if count:
             self._watch.step = f"{source.name}: counting what the format cannot hold"
             losses = value_losses(library, what, source, types, big, self._spec, at_end, spatial=area is not None)
+        if count and box is None and self._spec.has_coordinates and not self._spec.keeps_schema:
+            self._watch.step = f"{source.name}: measuring its extent"
+            box = extent(library, what, self._order.crs, at_end)
         at_end()
-        result = LayerResult(source.name, count, geometry_type, warnings, {}, tuple(losses), changes=changes)
+        result = LayerResult(
+            source.name, count, geometry_type, warnings, {}, tuple(losses), extent=box, changes=changes
+        )
         return Written(result, types, source.names)
 
     def _named(self, source: LayerSource) -> LayerSource:
