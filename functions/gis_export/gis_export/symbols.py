@@ -98,6 +98,7 @@ SIGNATURES: dict[str, tuple[Any, ...]] = {
     "OGR_G_ExportToWkt": (c_int, c_void_p, POINTER(c_void_p)),
     "OGR_G_AssignSpatialReference": (None, c_void_p, c_void_p),
     "OGR_G_TransformTo": (c_int, c_void_p, c_void_p),
+    "OGR_G_Transform": (c_int, c_void_p, c_void_p),
     "OGR_G_Segmentize": (None, c_void_p, c_double),
     "OGR_G_IsValid": (c_int, c_void_p),
     "OGR_G_UnaryUnion": (c_void_p, c_void_p),
