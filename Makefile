@@ -1,6 +1,7 @@
 # What people type. `make help` lists it.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -23,7 +24,7 @@ CANDIDATES := $(PYTHON) python3.13 python3.12 python3.11 python3 python
 FIND_PYTHON = for p in $(CANDIDATES); do \
     "$$p" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' >/dev/null 2>&1 && { echo "$$p"; break; }; done
 
-.PHONY: help monitoring setup doctor demo run test test-fast chaos build sam-local invoke test-sam generated lint gates format lock bench clean openapi
+.PHONY: help monitoring setup doctor demo run test test-fast counts chaos build sam-local invoke test-sam generated lint gates format lock bench clean openapi
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  \033[1mmake %-10s\033[0m %s\n", $$1, $$2}'
@@ -55,6 +56,10 @@ test: $(STAMP)  ## the whole suite
 
 test-fast: $(STAMP)  ## the domain tests, without the slow ones
 	@$(BIN)/python -m pytest tests/unit -m "not slow"
+
+counts: JOBS = 500
+counts: $(STAMP)  ## JOBS mixed jobs, some of which fail or are cancelled: every counter and bucket beside the job table
+	@TERRAFUSION_TEST_JOBS=$(JOBS) $(BIN)/python -m pytest tests/e2e/test_monitoring.py -k counters_and_buckets
 
 chaos: $(STAMP)  ## JOBS jobs and RACES races while processes and the cloud itself are killed
 	@$(BIN)/python -m tests.chaos --jobs $(JOBS) --races $(RACES)
@@ -89,9 +94,11 @@ monitoring: $(STAMP)  ## write rules, dashboards and alarms again after a plugin
 	@$(BIN)/python -m local.monitoring
 
 build: $(STAMP)  ## what `sam deploy` uploads, for ARCHITECTURE (arm64, x86_64); checked: sizes, libraries, imports
+	@case "$(ARCHITECTURE)" in arm64|x86_64) ;; \
+	    *) echo "make: ARCHITECTURE is arm64 or x86_64, not '$(ARCHITECTURE)'" >&2; exit 1;; esac
 	@$(BIN)/sam validate --lint --template template.yaml --region us-west-2
-	@ARCHITECTURE=$(ARCHITECTURE) $(BIN)/sam build --cached --cache-dir .aws-sam/cache-$(ARCHITECTURE) \
-	    --parameter-overrides Architecture=$(ARCHITECTURE) 2>&1 | tail -n 3
+	@said=$$(ARCHITECTURE=$(ARCHITECTURE) $(BIN)/sam build --cached --cache-dir .aws-sam/cache-$(ARCHITECTURE) \
+	    --parameter-overrides Architecture=$(ARCHITECTURE) 2>&1) || { echo "$$said" >&2; exit 1; }; echo "$$said" | tail -n 3
 	@$(BIN)/python -m local.bytecode
 	@$(BIN)/python -m local.artifacts $(ARCHITECTURE)
 

@@ -18,6 +18,8 @@ WIDTH = 36
 MOST_PERIODS = 36
 SHOWN_FIGURES = {"index": "{:,.1f}", "median_price_per_sqft": "${:,.2f}", "median_price": "${:,.0f}"}
 """What of a trend is drawn: the first of these that it has."""
+VOLUMES = frozenset({"sales_velocity"})
+"""Analyses whose trend is the number of sales."""
 
 
 def analyze(
@@ -47,9 +49,11 @@ def analyze(
         print_json(results)
         return
     console.print(f"[bold]{result['result_summary']['key_finding']}[/bold]", highlight=False, soft_wrap=True)
-    draw_trend(result["trends"])
+    draw_trend(analysis_type, result["trends"])
     for row in result["left_out"]:
         console.print(f"  left out: {row['sales']:,} {row['reason']}", highlight=False)
+    for reason, pairs in result.get("pairs_excluded", {}).items():
+        console.print(f"  left out: {pairs:,} pairs {reason}", highlight=False)
     for note in result["notes"]:
         console.print(f"  [yellow]{note}[/yellow]", highlight=False)
     names = [(file["name"], file_size(file["size_bytes"])) for file in result["files"]]
@@ -83,30 +87,49 @@ TEXTS = frozenset({"zip_code", "neighborhood", "property_class", "property_id"})
 """Parameters that are text even when they look like numbers."""
 
 
-def draw_trend(trends: Sequence[dict[str, Any]]) -> None:
-    """Draw a trend as a table with bars: the last periods, where there are many."""
+def draw_trend(analysis_type: str, trends: Sequence[dict[str, Any]]) -> None:
+    """Draw a trend as a table: volumes as bars from zero, levels as places between the lowest and the highest."""
     shown = trends[-MOST_PERIODS:]
+    if len(trends) > len(shown):
+        console.print(f"  (the last {len(shown)} of {len(trends)} periods)")
+    if analysis_type in VOLUMES:
+        most = max((row["sales_volume"] for row in shown), default=0)
+        volumes = [(*_period(row), _bar(row["sales_volume"], most), _marks(row)) for row in shown]
+        print_table(("period", "sales", "", ""), volumes, ["sales"])
+        return
     known = {name for row in shown for name in row}
     member = next(name for name in SHOWN_FIGURES if name in known)
     values = [row[member] for row in shown if row[member] is not None]
     if not values:
         return
-    low, high = min(values), max(values)
-    floor = low - (high - low or abs(high) or 1) * 0.25
-    rows = []
-    for row in shown:
-        value = row[member]
-        written = "-" if value is None else SHOWN_FIGURES[member].format(value)
-        marks = ", ".join(name for name in ("thin", "partial") if row.get(name))
-        rows.append((row["period"], f"{row['sales_volume']:,}", written, _bar(value, floor, high), marks))
-    if len(trends) > len(shown):
-        console.print(f"  (the last {len(shown)} of {len(trends)} periods)")
-    print_table(("period", "sales", member.replace("_", " "), "", ""), rows, ["sales", member.replace("_", " ")])
+    low, high, title = min(values), max(values), member.replace("_", " ")
+    ends = f"{_written(member, low)}{_written(member, high).rjust(WIDTH - len(_written(member, low)))}"
+    levels = [
+        (*_period(row), _written(member, row[member]), _place(row[member], low, high), _marks(row)) for row in shown
+    ]
+    print_table(("period", "sales", title, ends, ""), levels, ["sales", title])
 
 
-def _bar(value: float | None, low: float, high: float) -> str:
-    """A bar of eighths of a character; nothing for no value."""
+def _written(member: str, value: float | None) -> str:
+    return "-" if value is None else SHOWN_FIGURES[member].format(value)
+
+
+def _period(row: dict[str, Any]) -> tuple[str, str]:
+    return row["period"], f"{row['sales_volume']:,}"
+
+
+def _marks(row: dict[str, Any]) -> str:
+    return ", ".join(name for name in ("thin", "partial") if row.get(name))
+
+
+def _place(value: float | None, low: float, high: float) -> str:
+    """A dot between the lowest on the left and the highest on the right; nothing for no value."""
     if value is None:
         return ""
-    eighths = round(8 * WIDTH * (value - low) / (high - low)) if high > low else 8 * WIDTH
+    return " " * round((WIDTH - 1) * ((value - low) / (high - low) if high > low else 0.5)) + "●"
+
+
+def _bar(value: int, most: int) -> str:
+    """A bar of eighths of a character, from zero."""
+    eighths = round(8 * WIDTH * value / most) if most else 0
     return "█" * (eighths // 8) + ("" if eighths % 8 == 0 else "▏▎▍▌▋▊▉"[eighths % 8 - 1])

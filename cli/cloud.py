@@ -21,7 +21,7 @@ SAMPLE_PARCELS = 20_000
 
 
 def up(
-    port: Annotated[int, typer.Option("--port", help="Port of the API.")] = 3000,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port of the API.")] = 3000,
     state: StateOption = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Do not show the functions' logs.")] = False,
     with_sample: Annotated[bool, typer.Option("--sample", help="Have the sample county.")] = False,

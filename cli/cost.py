@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from cli.costs.deployed import DeployedTemplate
 from cli.costs.prices import price_list
-from cli.costs.usage import FREE_DISK_GB, Deployment, Kind, Usage, of_jobs, of_platform, of_plugin
+from cli.costs.usage import Deployment, Kind, Usage, of_jobs, of_platform, of_plugin
 from cli.costs.usage import Path as Way
 from cli.failures import UsageFailure
 from cli.output import console, print_json, print_table
 from local.cloud import TEMPLATE
-from local.intrinsics import load_yaml
 
 ARCHITECTURES = ("arm64", "x86_64")
 USUAL: Mapping[str, Kind] = {
@@ -22,7 +22,7 @@ USUAL: Mapping[str, Kind] = {
     "reports": Kind("reporting", 0, Way.WORKFLOW, seconds=8, memory_gb=2, result_mb=1, types=6),
     "analyses": Kind("market_analysis", 0, Way.QUEUE, seconds=3, memory_gb=2, result_mb=0.3, types=10),
 }
-"""What a job takes where nobody has measured; memory, disk and the way they come are the template's."""
+"""What a job takes where nobody has measured; memory, disk, the way they come and the metrics are the template's."""
 
 
 def cost(
@@ -38,13 +38,15 @@ def cost(
     county_dimension: Annotated[
         bool, typer.Option("--county-dimension", help="With each county's jobs as metrics of their own.")
     ] = False,
-    template: Annotated[Path, typer.Option("--template", help="Whose alarms and workers are counted.")] = TEMPLATE,
+    template: Annotated[
+        Path, typer.Option("--template", help="Whose alarms, workers and metrics are counted.")
+    ] = TEMPLATE,
     as_json: Annotated[bool, typer.Option("--json", help="Print a document instead of a table.")] = False,
 ) -> None:
     """Reckon a month's cost from list prices, without free tiers or discounts."""
     if architecture not in ARCHITECTURES:
         raise UsageFailure(f"There is no price for {architecture}; it is {' or '.join(ARCHITECTURES)}.")
-    document = load_yaml(template)
+    deployed = DeployedTemplate(template)
     kinds = {**USUAL, "exports": replace(USUAL["exports"], seconds=export_seconds, result_mb=export_mb)}
     numbers = {"exports": exports, "valuations": valuations, "reports": reports, "analyses": analyses}
     here = Deployment(
@@ -52,17 +54,18 @@ def cost(
         county_gb,
         architecture=architecture,
         county_dimension=county_dimension,
-        alarm_metrics=alarm_metrics(document),
+        alarm_metrics=deployed.alarm_metrics,
+        shared_services=deployed.shared_services,
     )
     parts: dict[str, Usage] = {"platform": of_platform(here)}
     for name, kind in kinds.items():
-        deployed = as_deployed(kind, document)
-        if deployed is None and numbers[name]:
+        found = deployed.as_deployed(kind)
+        if found is None and numbers[name]:
             raise UsageFailure(f"{template} deploys no {kind.name}, which would take {name}.")
-        if deployed is None:
+        if found is None:
             continue
-        parts[f"{name}: {numbers[name]:,}"] = of_jobs(replace(deployed, jobs=numbers[name]), here)
-        parts[f"{name}: being there"] = of_plugin(deployed, here)
+        parts[f"{name}: {numbers[name]:,}"] = of_jobs(replace(found, jobs=numbers[name]), here)
+        parts[f"{name}: being there"] = of_plugin(found, here)
     prices = price_list()
     costs = {name: prices.cost(usage) for name, usage in parts.items()}
     total = sum(costs.values())
@@ -74,26 +77,6 @@ def cost(
         ("a month", "USD", "most of it"), [*rows, ("[bold]total[/bold]", f"[bold]{total:,.2f}[/bold]", "")], ["USD"]
     )
     console.print(f"\nList prices of {prices.region}, {prices.as_of}, without free tiers; see cli/costs/prices.yaml.")
-
-
-def alarm_metrics(template: Mapping[str, Any]) -> int:
-    """Metrics that a template's alarms look at, each of which is billed."""
-    alarms = [r["Properties"] for r in template["Resources"].values() if r["Type"] == "AWS::CloudWatch::Alarm"]
-    return sum(max(1, sum("MetricStat" in query for query in alarm.get("Metrics", []))) for alarm in alarms)
-
-
-def as_deployed(kind: Kind, template: Mapping[str, Any]) -> Kind | None:
-    """A kind of job with the memory and disk that its worker has, and the way it is called; None without a worker."""
-    handler = f"{kind.name}.worker.handler"
-    for resource in template["Resources"].values():
-        properties = resource.get("Properties", {})
-        if properties.get("Handler") == handler:
-            disk = properties.get("EphemeralStorage", {}).get("Size", 1024 * FREE_DISK_GB)
-            memory = properties.get("MemorySize", template["Globals"]["Function"]["MemorySize"])
-            queued = any(event["Type"] == "SQS" for event in properties.get("Events", {}).values())
-            way = Way.QUEUE if queued else Way.WORKFLOW
-            return replace(kind, memory_gb=memory / 1024, disk_gb=disk / 1024, path=way)
-    return None
 
 
 def _most(usage: Usage) -> str:

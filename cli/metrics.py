@@ -1,6 +1,7 @@
 """`terrafusion metrics`: Prometheus series out of EMF lines, wherever they come from."""
 
 import signal
+import sqlite3
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -47,13 +48,16 @@ def serve(
         Path | None, typer.Option("--state", help="Database that keeps the series and how far the file was read.")
     ] = None,
     host: Annotated[str, typer.Option("--host", help="Address to listen at.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", help="Port; 0 is any free one.")] = PORT,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0 is any free one.")] = PORT,
     template: TemplateOption = TEMPLATE,
 ) -> None:
     """Serve /metrics, counting lines as they come, until Ctrl-C."""
     if follow and source == STDIN:
         raise UsageFailure("Standard input is followed anyway; --follow takes a file.")
-    with closing(Adapter(known_metrics(template), state)) as adapter:
+    if not follow or source.exists():  # who follows may wait for a file
+        with _opened(source):
+            pass
+    with closing(_kept_in(state, known_metrics(template))) as adapter:
         exporter = Exporter(adapter, host, port)
         exporter.start()
         errors.print(f"[bold]{exporter.url}[/bold]  (Ctrl-C to stop)")
@@ -78,14 +82,18 @@ def _count(adapter: Adapter, source: Path, *, follow: bool) -> None:
             for lines in lines_of(stream):
                 adapter.feed_all(lines)
         return
-    if not follow and not source.exists():
-        raise UsageFailure(f"There is no file {source}.")
     name = str(source.resolve())
-    follower = Follower(source, adapter.position(name))
-    if not follow:
-        follower.stop()
+    follower = Follower(source, adapter.position(name), grows=follow)
     for lines, position in follower.batches():
         adapter.feed_all(lines, name, position)
+
+
+def _kept_in(state: Path | None, known: Mapping[str, MetricSpec]) -> Adapter:
+    """An adapter whose series are kept in a database."""
+    try:
+        return Adapter(known, state)
+    except sqlite3.Error as error:
+        raise UsageFailure(f"{state} is no database of metrics, and none can be made there: {error}.") from None
 
 
 @contextmanager
@@ -98,6 +106,8 @@ def _opened(source: Path) -> Iterator[BufferedReader]:
             yield file
     except FileNotFoundError:
         raise UsageFailure(f"There is no file {source}.") from None
+    except OSError as error:
+        raise UsageFailure(f"{source} cannot be read: {error.strerror}.") from None
 
 
 @contextmanager

@@ -54,10 +54,10 @@ def value(
 
 def _print_value(result: dict[str, Any]) -> None:
     ends = result["value_range"]
+    span = f"{ends['level']:.0%} between ${ends['low']:,.0f} and ${ends['high']:,.0f}; " if ends else ""
     console.print(
         f"[bold]${result['estimated_value']:,.0f}[/bold] on {result['valuation_date']}, "
-        f"{METHODS[result['valuation_method_used']]}; {ends['level']:.0%} between ${ends['low']:,.0f} "
-        f"and ${ends['high']:,.0f}; confidence {result['confidence_score']:.2f}",
+        f"{METHODS[result['valuation_method_used']]}; {span}confidence {result['confidence_score']:.2f}",
         highlight=False,
     )
     if result["needs_review"]:

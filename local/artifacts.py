@@ -29,7 +29,8 @@ LIMIT_MB = 240
 """Lambda's own is 250 MiB unzipped, function and layers together."""
 MEBIBYTE = 1024 * 1024
 
-PYTHON = "python3.13"
+RUNTIME = (3, 13)
+PYTHON = "python{}.{}".format(*RUNTIME)
 MACHINES = {"x86_64": "EM_X86_64", "arm64": "EM_AARCH64"}
 HOSTS = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 NEWEST_GLIBC = (2, 34)
@@ -191,17 +192,38 @@ def unimportable(built: list[Built], python: str) -> Iterator[str]:
                 yield f"{function.name}: import {function.module}: {error}"
 
 
+class NotTheRuntime(Exception):
+    """RUNTIME_PYTHON names what is no Python of the runtime's version."""
+
+    def __init__(self, named: str) -> None:
+        super().__init__(f"RUNTIME_PYTHON is {named}, which is no {PYTHON}.")
+
+
 def runtime_python() -> str | None:
-    """A Python of the runtime's version; one that only prints an error (a version manager's shim) is none."""
+    """A Python of the runtime's version; one that only prints an error (a version manager's shim) is none.
+
+    Raises
+    ------
+    NotTheRuntime
+        Who names one counts on it, so no other is taken, nor none.
+    """
+    named = os.environ.get("RUNTIME_PYTHON")
     managed = sorted(Path.home().glob(f".pyenv/versions/*/bin/{PYTHON}"))
-    for candidate in (os.environ.get("RUNTIME_PYTHON"), PYTHON, *map(str, managed)):
-        if not candidate or not shutil.which(candidate):
-            continue
-        ask = [candidate, "-c", "import sys; print(sys.executable)"]
-        answer = subprocess.run(ask, capture_output=True, text=True, check=False)
-        if answer.returncode == 0:
-            return answer.stdout.strip()
+    for candidate in (named,) if named else (PYTHON, *map(str, managed)):
+        found = _executable(candidate)
+        if found:
+            return found
+    if named:
+        raise NotTheRuntime(named)
     return None
+
+
+def _executable(candidate: str) -> str:
+    """The path of a Python of the runtime's version; nothing when it is none."""
+    if not shutil.which(candidate):
+        return ""
+    ask = [candidate, "-c", f"import sys; print(sys.executable if sys.version_info[:2] == {RUNTIME} else '')"]
+    return subprocess.run(ask, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def main(architecture: str) -> int:
@@ -211,7 +233,11 @@ def main(architecture: str) -> int:
         return 1
     built = list(functions())
     wrong = [*too_large(built), *foreign_code(built, architecture)]
-    python = runtime_python()
+    try:
+        python = runtime_python()
+    except NotTheRuntime as error:
+        print(error, file=sys.stderr)
+        return 1
     if HOSTS.get(platform.machine()) != architecture:
         print(f"Built for {architecture}: libraries were read; importing them takes such a machine.")
     elif python is None:

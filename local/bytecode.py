@@ -2,13 +2,14 @@
 
 The bytecode is the runtime's version's and never checked against its source (PEP 552), as a package's files carry no
 dates to trust. Without a Python of that version nothing is compiled, and cold starts take longer; all else is the same.
+Where RUNTIME_PYTHON names one, as in a pipeline, it must be there.
 """
 
 import subprocess
 import sys
 from pathlib import Path
 
-from local.artifacts import BUILD, PYTHON, functions, runtime_python
+from local.artifacts import BUILD, PYTHON, NotTheRuntime, functions, runtime_python
 
 CODE, LAYERS = "/var/task", "/opt"
 """Where Lambda lays a function's folder, and its layers."""
@@ -35,14 +36,19 @@ def compile_folder(python: str, folder: Path, place: str) -> None:
     subprocess.run([python, "-m", "compileall", *how, str(folder)], check=True)
 
 
-def main() -> None:
-    """Compile the last build, where that is possible."""
-    python = runtime_python()
+def main() -> int:
+    """Compile the last build, where that is possible; 1 when the Python that was named is none to do it with."""
+    try:
+        python = runtime_python()
+    except NotTheRuntime as error:
+        sys.stderr.write(f"Nothing was compiled: {error}\n")
+        return 1
     if python is None:
         sys.stdout.write(f"Nothing was compiled: there is no {PYTHON} (RUNTIME_PYTHON names one).\n")
     elif (BUILD / "template.yaml").exists():
         compile_all(python)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -28,6 +28,7 @@ from local.private_files import write_private
 from local.prometheus import CONTENT_TYPE, Adapter
 from local.provisioning import JWKS_PATH, create_resources, local_credentials, local_parameters
 from local.template import Template
+from local.unanswered import Unanswered
 from terrafusion.jobs.items import OPEN_PLUGIN
 
 __all__ = ["TEMPLATE", "Cloud", "CloudFailure", "DiskFull", "PortInUse", "data_bucket_offline"]
@@ -209,7 +210,7 @@ class Cloud:
         }
 
         def on_line(name: str, line: str) -> None:
-            if not (self._adapter and self._adapter.feed(line)):
+            if not self._count(line):
                 logs.write(name, line)
                 self._show(name, line)
 
@@ -222,11 +223,16 @@ class Cloud:
             template.http_api,
             self._invoke,
             on_access=lambda line: logs.write(ACCESS_LOG, line),
+            on_unanswered=Unanswered(self._count).count,
             extra={
                 "/metrics": lambda: (CONTENT_TYPE, self._adapter.text() if self._adapter else b""),
                 JWKS_PATH: lambda: ("application/json", json.dumps(issuer.jwks()).encode()),
             },
         )
+
+    def _count(self, line: str) -> bool:
+        """Whether a line was one of metrics, and is counted now."""
+        return bool(self._adapter and self._adapter.feed(line))
 
     def _gauges(self, template: Template) -> LocalGauges:
         table = template.tables.get(JOBS_TABLE)

@@ -1,6 +1,7 @@
 """Reads CloudWatch's Embedded Metric Format strictly: a line is counted wholly, or rejected with a reason.
 
-Around the document there may be what a terminal, `sam local`, `sam logs` or a container engine puts there.
+Around the document there may be what a terminal, `sam local`, `sam logs` or a container engine puts there. It may also
+stand as text in a JSON document of Docker's or of CloudWatch Logs' about the line.
 """
 
 import json
@@ -14,6 +15,8 @@ from typing import Any
 from terrafusion.metrics import MetricKind, MetricSpec
 
 MARK = '"_aws"'
+_QUOTED_MARK = r"\"_aws\""
+"""As it stands in a text within JSON."""
 MOST_VALUES = 100
 """Values of one metric in one document, as the format has it."""
 MOST_LABEL_CHARACTERS = 250
@@ -21,6 +24,14 @@ MOST_LABEL_CHARACTERS = 250
 MOST_STARTS = 8
 """Braces before the mark that are tried as the document's beginning."""
 
+_ABOUT_LINES: Mapping[str, frozenset[str]] = {
+    "log": frozenset({"log", "stream", "time"}),
+    "message": frozenset({"message", "timestamp", "ingestionTime"}),
+}
+"""Members of the documents about a line, by the one that holds its text: Docker's json-file, CloudWatch's log event. No
+others: what a program's own log says in a `message` may come from anybody."""
+_MEMBER = re.compile(r'\s*("message": ".*"),?\s*')
+"""A log event's text where the AWS CLI prints each member on a line of its own."""
 _AROUND = re.compile(r"(?:\s|\x1b\[[0-9;]*m)*\Z")
 _DECODER = json.JSONDecoder()
 
@@ -57,9 +68,43 @@ class Sample:
     values: tuple[float, ...]
 
 
+def may_concern(line: bytes) -> bool:
+    """Whether a line, or one that it tells of, may mean to be EMF."""
+    return MARK.encode() in line or _QUOTED_MARK.encode() in line
+
+
 def concerns(line: str) -> bool:
     """Whether a line means to be EMF."""
     return MARK in line
+
+
+def lines_in(line: str) -> list[str]:
+    """The lines that mean to be EMF in what may be a document about lines; the line itself when it is one."""
+    if concerns(line):
+        return [line]
+    if _QUOTED_MARK not in line:
+        return []
+    member = _MEMBER.fullmatch(line)
+    try:
+        found = json.loads(f"{{{member[1]}}}" if member else line)
+    except (ValueError, RecursionError):
+        return []
+    texts = [found["message"]] if member else _texts(found)
+    return [text for text in texts if isinstance(text, str) and concerns(text)]
+
+
+def _texts(found: Any) -> list[Any]:
+    """The lines' texts in a document about one line, or in one of CloudWatch's with several events."""
+    if not isinstance(found, dict):
+        return []
+    events = found.get("events")
+    documents = events if isinstance(events, list) else [found]
+    return [
+        document[name]
+        for document in documents
+        for name, members in _ABOUT_LINES.items()
+        if isinstance(document, dict) and members <= document.keys()
+    ]
 
 
 def read(line: str, catalogue: Mapping[str, MetricSpec]) -> tuple[list[Sample], str | None]:
@@ -116,7 +161,7 @@ def _sample(document: Mapping[str, Any], name: str, catalogue: Mapping[str, Metr
     values = found if isinstance(found, list) else [found]
     if not 0 < len(values) <= MOST_VALUES or not all(map(_is_number, values)):
         raise Rejected(Rejection.BAD_VALUE)
-    if spec.kind is MetricKind.COUNTER and min(values) < 0:
+    if spec.kind is not MetricKind.GAUGE and min(values) < 0:
         raise Rejected(Rejection.BAD_VALUE)
     return Sample(spec, tuple(_label(document[label]) for label in spec.labels), tuple(map(float, values)))
 

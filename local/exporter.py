@@ -1,9 +1,10 @@
 """Serves one page, `/metrics`, by itself: for EMF lines that come from elsewhere than the local cloud."""
 
+import errno
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from local.failures import PortInUse
+from local.failures import CannotListen, PortInUse
 from local.prometheus import CONTENT_TYPE, Adapter
 
 PATH = "/metrics"
@@ -16,6 +17,8 @@ class Exporter:
     ------
     PortInUse
         When another process has the port.
+    CannotListen
+        When the address is not to be had at all.
     """
 
     def __init__(self, adapter: Adapter, host: str, port: int) -> None:
@@ -35,7 +38,8 @@ class Exporter:
         try:
             self._server = ThreadingHTTPServer((host, port), Handler)
         except OSError as error:
-            raise PortInUse(port) from error
+            in_use = error.errno == errno.EADDRINUSE
+            raise (PortInUse(port, host) if in_use else CannotListen(host, port, error)) from error
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True, name="exporter")
 

@@ -29,6 +29,13 @@ class PortInUse(CloudFailure):
         self.port = port
 
 
+class CannotListen(CloudFailure):
+    """An address that is none of this machine's, or a port that this user may not have."""
+
+    def __init__(self, host: str, port: int, error: OSError) -> None:
+        super().__init__(f"Nothing can listen on port {port} of {host}: {error.strerror or error}.")
+
+
 class DiskFull(CloudFailure):
     """There is no room where the cloud keeps its state."""
 

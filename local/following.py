@@ -51,12 +51,18 @@ class Follower:
     ----------
     position
         Where an earlier reader stopped.
+    grows
+        Whether more may come. Where not, it is read once, and what stands after its last newline is a line, too; as it
+        is of a file that was moved aside.
     """
 
-    def __init__(self, path: Path, position: Position | None = None) -> None:
+    def __init__(self, path: Path, position: Position | None = None, *, grows: bool = True) -> None:
         self._path = path
         self._position = position
+        self._grows = grows
         self._stopping = threading.Event()
+        if not grows:
+            self.stop()
 
     def stop(self) -> None:
         """Read what is there now, and no more."""
@@ -67,7 +73,7 @@ class Follower:
         moved = self._moved_aside()
         if moved is not None:
             with moved.open("rb") as file:
-                yield from self._rest(file)
+                yield from self._rest(file, ended=True)
             self._position = None
         while True:
             last = self._stopping.is_set()
@@ -83,16 +89,16 @@ class Follower:
             self._position = None
         while True:
             last, replaced = self._stopping.is_set(), self._is_replaced(file)
-            yield from self._rest(file)
+            yield from self._rest(file, ended=replaced or not self._grows)
             if replaced:
                 self._position = None
             if replaced or last:
                 return
             self._stopping.wait(LOOK_SECONDS)
 
-    def _rest(self, file: BufferedReader) -> Iterator[Batch]:
+    def _rest(self, file: BufferedReader, *, ended: bool) -> Iterator[Batch]:
         file.seek(self._position.offset if self._position else 0)
-        while lines := _whole_lines(file):
+        while lines := _whole_lines(file, ended=ended):
             self._position = Position.of(file, file.tell())
             yield lines, self._position
 
@@ -121,13 +127,14 @@ def _is_known(path: Path, position: Position) -> bool:
         return Position.of(file, position.offset) == position
 
 
-def _whole_lines(file: BufferedReader) -> list[bytes]:
-    """The next lines, a batch at most; leaves the file after the last that is whole."""
+def _whole_lines(file: BufferedReader, *, ended: bool) -> list[bytes]:
+    """The next lines, a batch at most; leaves the file after the last that is whole. All are, of one that has ended."""
     lines: list[bytes] = []
     while len(lines) < BATCH_LINES:
         start = file.tell()
         line = file.readline(MAX_LINE_BYTES + 1)
-        if not line.endswith(b"\n") and len(line) <= MAX_LINE_BYTES:
+        whole = line.endswith(b"\n") or len(line) > MAX_LINE_BYTES or (ended and line)
+        if not whole:
             file.seek(start)  # nothing, or a line that is still being written
             break
         lines.append(line)

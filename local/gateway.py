@@ -46,6 +46,8 @@ INVOKE_FAILURES: Mapping[str, HttpAnswer] = MappingProxyType(
 )
 
 Page = Callable[[], tuple[str, bytes]]
+OnUnanswered = Callable[[str, str, int, float], None]
+"""Takes method, route, status and seconds."""
 
 
 class Gateway:
@@ -57,6 +59,8 @@ class Gateway:
         Calls a function by name.
     on_access
         Takes a line for each request: method, route, status, milliseconds. Never a header, a query or a token.
+    on_unanswered
+        Is told of a request that a function should have answered, and did not: the answer is the gateway's, 500 or 503.
     extra
         Pages of the local cloud's own, in front of the routes: content type and body by path.
     """
@@ -67,11 +71,13 @@ class Gateway:
         invoke: Callable[[str, bytes], InvokeResult],
         *,
         on_access: Callable[[str], None] = lambda _line: None,
+        on_unanswered: OnUnanswered = lambda _method, _route, _status, _seconds: None,
         extra: Mapping[str, Page] = MappingProxyType({}),
     ) -> None:
         self._api = api
         self._invoke = invoke
         self._on_access = on_access
+        self._on_unanswered = on_unanswered
         self._extra = extra
         self._router = Router(api.routes)
         self._authorization = Authorization(api.authorizers, invoke)
@@ -109,10 +115,15 @@ class Gateway:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _answer_in_time(self, request: HttpRequest, match: Match | None) -> HttpAnswer:
+        started = time.monotonic()
         try:
-            return await self._answer(request, match)
+            answer = await self._answer(request, match)
+            if match is not None and (answer is FAILED or answer is UNAVAILABLE):
+                taken = time.monotonic() - started
+                await self._in_thread(self._on_unanswered, request.method, match.route.path, answer.status, taken)
         except asyncio.CancelledError:  # the server is stopping, and the time that it gave is over
             return UNAVAILABLE
+        return answer
 
     async def _answer(self, request: HttpRequest, match: Match | None) -> HttpAnswer:
         if match is None:

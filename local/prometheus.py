@@ -12,7 +12,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_late
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from local.emf import Rejected, Rejection, Sample, concerns, read
+from local.emf import Rejected, Rejection, Sample, concerns, lines_in, may_concern, read
 from local.following import MAX_LINE_BYTES, Position
 from local.series import SeriesStore, TooManySeries
 from terrafusion.metrics import MetricKind, MetricSpec
@@ -69,15 +69,16 @@ class Adapter:
         return taken
 
     def feed_all(self, lines: Iterable[bytes], source: str = "", position: Position | None = None) -> None:
-        """Count lines, and keep in the same transaction how far a source was read."""
+        """Count lines, and those that documents tell of; keep in the same transaction how far a source was read."""
         with self._lock:
             for line in lines:
-                if b'"_aws"' not in line:
+                if not may_concern(line):
                     continue
                 if len(line) > MAX_LINE_BYTES:
                     self._reject(Rejection.TOO_LONG)
-                else:
-                    self._count(line.decode("utf-8", "replace"))
+                    continue
+                for text in lines_in(line.decode("utf-8", "replace")):
+                    self._count(text)
             self._store.write({source: position} if position else {})
 
     def position(self, source: str) -> Position | None:

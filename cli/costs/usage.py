@@ -4,6 +4,9 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
+from cli.costs.metrics import OF_AUTHORIZER, OF_SERVICE, OF_SWEEP, VALUES, of_all_services, of_one_service
+from terrafusion.metrics import MetricSpec
+
 Usage = Counter[str]
 
 DAYS = 30
@@ -24,15 +27,10 @@ VIEW_WRITE_UNITS = 1
 QUEUE_REQUESTS_PER_JOB = 3
 QUEUE_POLLS_PER_MINUTE = 15
 """Of a queue that feeds a function: five pollers, each of which waits for 20 seconds."""
-STATES_AROUND = 2
-"""AWS counts a workflow's start and end as transitions, too."""
 S3_WRITES_PER_JOB, S3_READS_PER_JOB = 4, 60
 KEY_REQUESTS_PER_JOB = 5
 LOG_BYTES_PER_REQUEST, LOG_BYTES_PER_JOB, LOG_BYTES_PER_SWEEP = 1800, 4000, 1500
 LOG_MONTHS = 3
-SPECS_PER_FAMILY = 5
-PLATFORM_METRICS = 12
-"""Requests, durations, faults and verdicts by service; about as many services as that."""
 
 
 class Path(StrEnum):
@@ -54,6 +52,10 @@ class Kind:
         Size of the result, which is downloaded once.
     types
         Values of the plugin's own label that occur, each a metric of its own.
+    specs
+        The metrics that its jobs are counted by.
+    transitions
+        Of its workflow, when a job goes well.
     """
 
     name: str
@@ -64,6 +66,8 @@ class Kind:
     result_mb: float
     disk_gb: float = FREE_DISK_GB
     types: int = 8
+    specs: tuple[MetricSpec, ...] = ()
+    transitions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,8 @@ class Deployment:
     architecture: str = "arm64"
     county_dimension: bool = False
     alarm_metrics: int = 0
+    shared_services: int = 0
+    """Those that answer HTTP and are no plugin's."""
 
     @property
     def gb_second(self) -> str:
@@ -106,7 +112,7 @@ def of_jobs(kind: Kind, here: Deployment) -> Usage:
             "logs_gb": (requests * LOG_BYTES_PER_REQUEST + LOG_BYTES_PER_JOB) / GB,
             "logs_gb_month": LOG_MONTHS * (requests * LOG_BYTES_PER_REQUEST + LOG_BYTES_PER_JOB) / GB,
             "key_request": KEY_REQUESTS_PER_JOB,
-            **({"workflow_transition": 1 + STATES_AROUND} if kind.path is Path.WORKFLOW else {}),
+            **({"workflow_transition": kind.transitions} if kind.path is Path.WORKFLOW else {}),
             **({"queue_request": QUEUE_REQUESTS_PER_JOB} if kind.path is Path.QUEUE else {}),
         }
     )
@@ -115,7 +121,8 @@ def of_jobs(kind: Kind, here: Deployment) -> Usage:
 
 def of_plugin(kind: Kind, here: Deployment) -> Usage:
     """A plugin that is there: its sweep, its queues' pollers, its metrics."""
-    by_county = here.counties if here.county_dimension else 0
+    values = {**VALUES, "county_id": here.counties, **{s.type_label: kind.types for s in kind.specs if s.type_label}}
+    specs = (*kind.specs, *OF_SERVICE, *OF_SWEEP)
     return Usage(
         {
             "lambda_request": MINUTES,
@@ -123,7 +130,7 @@ def of_plugin(kind: Kind, here: Deployment) -> Usage:
             "dynamodb_read_unit": MINUTES,
             "logs_gb": MINUTES * LOG_BYTES_PER_SWEEP / GB,
             "logs_gb_month": LOG_MONTHS * MINUTES * LOG_BYTES_PER_SWEEP / GB,
-            "metric_month": SPECS_PER_FAMILY * (1 + kind.types + by_county),
+            "metric_month": of_one_service(specs, values, by_county=here.county_dimension),
             **({"queue_request": 2 * QUEUE_POLLS_PER_MINUTE * MINUTES} if kind.path is Path.QUEUE else {}),
         }
     )
@@ -137,7 +144,9 @@ def of_platform(here: Deployment) -> Usage:
             "s3_gb_month": here.counties * here.county_gb,
             "dynamodb_gb_month": 1,
             "dynamodb_pitr_gb_month": 1,
-            "metric_month": PLATFORM_METRICS,
+            "metric_month": here.shared_services * of_one_service(OF_SERVICE)
+            + of_one_service(OF_AUTHORIZER)
+            + of_all_services(OF_SERVICE),
             "alarm_metric_month": here.alarm_metrics,
             "composite_alarm_month": 1,
             "dashboard_month": 1,

@@ -12,15 +12,12 @@ from typing import Any
 import pyarrow as pa
 
 from terrafusion.counties import FieldType
+from terrafusion.counties.standard import FLAG_WORDS
 
 ISO_DATE = re.compile(r"(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})(?:[T ].*)?")
 US_DATE = re.compile(r"(?P<m>\d{1,2})/(?P<d>\d{1,2})/(?P<y>\d{4})(?: .*)?")
 COMPACT_DATE = re.compile(r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})(?:\.0)?")
 NOT_OF_A_NUMBER = re.compile(r"[\s$,]")
-FLAGS = {
-    **dict.fromkeys(("true", "t", "yes", "y", "1", "1.0", "valid", "qualified", "q"), True),
-    **dict.fromkeys(("false", "f", "no", "n", "0", "0.0", "invalid", "unqualified", "u"), False),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +89,7 @@ def to_date(value: Any) -> date | None:
 
 def to_flag(value: Any) -> bool | None:
     """True or false, from the words and digits that counties use."""
-    return FLAGS.get(str(value).strip().lower())
+    return FLAG_WORDS.get(str(value).strip().lower())
 
 
 PARSERS: dict[FieldType, Callable[[Any], Any]] = {

@@ -1,11 +1,12 @@
 """CloudWatch's alarms, from the template's resources and the plugins' metrics: what is there is watched."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from local.monitoring import thresholds as limit
 from local.monitoring.cloudformation import Tag, ref, sub
+from local.monitoring.severities import Severity
 from terrafusion.metrics import FAULTS, LONGEST_SILENCE, SWEPT
 from terrafusion.plugins import Plugin
 
@@ -18,8 +19,10 @@ AROUND = frozenset({"api", "results", "closer", "notifier", "sweep", "handler"})
 MOST_METRICS = 10
 """That an alarm may reckon with."""
 GUIDE = "See docs/operations.md."
-RELEASE = "FaultsAlarm"
-"""What new versions are taken back for; it may refer to nothing that refers to a function's alias."""
+TOPIC = "AlarmTopic"
+TOLD = {"AlarmActions": [ref(TOPIC)], "OKActions": [ref(TOPIC)]}
+"""Of an alarm that tells the topic itself."""
+PAGE, TICKET = Severity.PAGE, Severity.TICKET
 
 FUNCTION, QUEUE, TABLE = "AWS::Serverless::Function", "AWS::SQS::Queue", "AWS::DynamoDB::Table"
 WORKFLOW, API = "AWS::Serverless::StateMachine", "AWS::Serverless::HttpApi"
@@ -72,18 +75,25 @@ class Alarms:
     resources: Resources = field(default_factory=dict)
 
     def on(
-        self, name: str, text: str, metric: Metric, threshold: float, period: int = WINDOW_SECONDS, **more: Any
+        self,
+        severity: Severity,
+        name: str,
+        text: str,
+        metric: Metric,
+        threshold: float,
+        period: int = WINDOW_SECONDS,
+        **more: Any,
     ) -> None:
         """An alarm on one metric, at or above a threshold."""
-        statistic = "ExtendedStatistic" if metric.statistic.startswith("p") else "Statistic"
         self._add(
+            severity,
             name,
             text,
             {
                 "Namespace": metric.namespace,
                 "MetricName": metric.name,
                 **({"Dimensions": _dimensions(metric.dimensions)} if metric.dimensions else {}),
-                statistic: metric.statistic,
+                "Statistic": metric.statistic,
                 "Period": period,
                 "Threshold": threshold,
                 **more,
@@ -91,7 +101,14 @@ class Alarms:
         )
 
     def on_all(
-        self, name: str, text: str, metrics: Mapping[str, Metric], expression: str, threshold: float, **more: Any
+        self,
+        severity: Severity,
+        name: str,
+        text: str,
+        metrics: Mapping[str, Metric],
+        expression: str,
+        threshold: float,
+        **more: Any,
     ) -> None:
         """An alarm on what is reckoned from several metrics."""
         if len(metrics) > MOST_METRICS:
@@ -99,9 +116,15 @@ class Alarms:
         period = more.pop("period", WINDOW_SECONDS)
         queries = [metric.document(identifier, period) for identifier, metric in metrics.items()]
         total = {"Id": "total", "Expression": expression, "ReturnData": True}
-        self._add(name, text, {"Metrics": [total, *queries], "Threshold": threshold, **more})
+        self._add(severity, name, text, {"Metrics": [total, *queries], "Threshold": threshold, **more})
 
-    def _add(self, name: str, text: str, properties: dict[str, Any]) -> None:
+    def on_slowness(self, name: str, text: str, metric: Metric, fewest: int, threshold: float) -> None:
+        """An alarm on a quantile of durations, once there are a few: that of one alone is the one."""
+        slow = replace(metric, statistic=f"p{100 * limit.QUANTILE:.0f}")
+        both = {"slow": slow, "timed": replace(metric, statistic="SampleCount")}
+        self.on_all(TICKET, name, text, both, f"IF(timed >= {fewest}, slow, 0)", threshold, EvaluationPeriods=2)
+
+    def _add(self, severity: Severity, name: str, text: str, properties: dict[str, Any]) -> None:
         words = "".join(f"-{c.lower()}" if c.isupper() else c for c in name.removesuffix("Alarm"))
         self.resources[name] = {
             "Type": "AWS::CloudWatch::Alarm",
@@ -112,6 +135,7 @@ class Alarms:
                 "EvaluationPeriods": 1,
                 "TreatMissingData": "notBreaching",
                 **properties,
+                **(TOLD if severity is PAGE else {}),
             },
         }
 
@@ -128,7 +152,7 @@ def units_of(template: Mapping[str, Any], plugins: Mapping[str, Plugin]) -> list
 
 
 def alarms(template: Mapping[str, Any], units: Iterable[Unit]) -> Resources:
-    """Every alarm of a template, and the one that sums them up."""
+    """Every alarm of a template."""
     made = Alarms()
     _of_platform(made, template)
     for unit in units:
@@ -143,8 +167,10 @@ def alarms(template: Mapping[str, Any], units: Iterable[Unit]) -> Resources:
 
 
 def _of_platform(made: Alarms, template: Mapping[str, Any]) -> None:
-    text = "Requests and jobs fail by the platform's own fault."
-    made.on(RELEASE, text, Metric(FAULTS.name, {}), limit.FAULTS, MINUTE, EvaluationPeriods=5, DatapointsToAlarm=1)
+    faults = Metric(FAULTS.name, {})
+    made.on(PAGE, "FaultsAlarm", "Requests and jobs fail by the platform's own fault.", faults, limit.FAULTS)
+    text = "There are faults, which take back a release that is under way."
+    made.on(TICKET, "ReleaseAlarm", text, faults, limit.RELEASE_FAULTS, MINUTE * limit.RELEASE_MINUTES)
     for name in _named(template, API):
         of_api = {"ApiId": ref(name)}
         calls = {
@@ -152,37 +178,47 @@ def _of_platform(made: Alarms, template: Mapping[str, Any]) -> None:
             for key, metric in (("broken", "5xx"), ("requests", "Count"))
         }
         share = f"IF(FILL(requests, 0) >= {limit.FEWEST_REQUESTS}, 100 * FILL(broken, 0) / requests, 0)"
-        made.on_all(f"{name}FailuresAlarm", "The API answers 5xx.", calls, share, 100 * limit.HTTP_FAILURE_SHARE)
-        latency = Metric("Latency", of_api, _quantile(), "AWS/ApiGateway")
-        made.on(f"{name}LatencyAlarm", "The API is slow.", latency, 1000 * limit.HTTP_SECONDS, EvaluationPeriods=2)
-    tables = _named(template, TABLE)
+        text, broken = "The API answers 5xx.", 100 * limit.HTTP_FAILURE_SHARE
+        made.on_all(PAGE, f"{name}FailuresAlarm", text, calls, share, broken)
+        latency = Metric("Latency", of_api, namespace="AWS/ApiGateway")
+        made.on_slowness(
+            f"{name}LatencyAlarm", "The API is slow.", latency, limit.FEWEST_REQUESTS, 1000 * limit.HTTP_SECONDS
+        )
     throttled = {
-        f"m{index}": Metric(event, {"TableName": ref(table)}, "Sum", "AWS/DynamoDB")
-        for index, (table, event) in enumerate(
-            (table, event) for table in tables for event in ("ReadThrottleEvents", "WriteThrottleEvents")
+        f"m{index}": Metric(event, where, "Sum", "AWS/DynamoDB")
+        for index, (where, event) in enumerate(
+            (where, event) for where in _throttling(template) for event in ("ReadThrottleEvents", "WriteThrottleEvents")
         )
     }
     if throttled:
-        made.on_all(
-            "TablesThrottledAlarm", "DynamoDB refuses requests.", throttled, "SUM(METRICS())", 1, EvaluationPeriods=2
-        )
+        text = "DynamoDB refuses requests."
+        made.on_all(TICKET, "TablesThrottledAlarm", text, throttled, "SUM(METRICS())", 1, EvaluationPeriods=2)
+
+
+def _throttling(template: Mapping[str, Any]) -> Iterator[Mapping[str, Tag | str]]:
+    """Where throttles are counted: of a table without its indexes, and of each index by itself."""
+    for table in _named(template, TABLE):
+        yield {"TableName": ref(table)}
+        for index in template["Resources"][table]["Properties"].get("GlobalSecondaryIndexes", ()):
+            yield {"TableName": ref(table), "GlobalSecondaryIndexName": str(index["IndexName"])}
 
 
 def _of_functions(made: Alarms, unit: Unit) -> None:
     """Crashes and timeouts of all; refusals of all but workers, for whom waiting their turn is nothing unusual."""
     text = f"Functions of {unit.name} crash or run out of time."
-    made.on_all(f"{unit.prefix}ErrorsAlarm", text, _each(unit.functions, "Errors"), "SUM(METRICS())", limit.CRASHES)
+    crashes = _each(unit.functions, "Errors")
+    made.on_all(PAGE, f"{unit.prefix}ErrorsAlarm", text, crashes, "SUM(METRICS())", limit.CRASHES)
     others = [name for name in unit.functions if name not in unit.workers]
     text = f"Functions of {unit.name} are refused for want of concurrency."
     made.on_all(
-        f"{unit.prefix}ThrottlesAlarm", text, _each(others, "Throttles"), "SUM(METRICS())", 1,
+        TICKET, f"{unit.prefix}ThrottlesAlarm", text, _each(others, "Throttles"), "SUM(METRICS())", 1,
         period=MINUTE, EvaluationPeriods=5, DatapointsToAlarm=3,
     )  # fmt: skip
     for name in unit.workers:
         seconds = float(unit.functions[name]["Timeout"])
         longest = Metric("Duration", {"FunctionName": ref(name)}, "Maximum", "AWS/Lambda")
         text = f"A worker of {unit.name} nearly ran out of its time."
-        made.on(f"{name.removesuffix('Function')}TimeAlarm", text, longest, 1000 * seconds * limit.TIME_SHARE)
+        made.on(TICKET, f"{name.removesuffix('Function')}TimeAlarm", text, longest, 1000 * seconds * limit.TIME_SHARE)
 
 
 def _of_plugin(made: Alarms, unit: Unit, plugin: Plugin) -> None:
@@ -191,33 +227,34 @@ def _of_plugin(made: Alarms, unit: Unit, plugin: Plugin) -> None:
     both = "(FILL(failed, 0) + FILL(ended, 0))"
     share = f"IF({both} >= {limit.FEWEST_ENDED}, 100 * FILL(failed, 0) / {both}, 0)"
     text = f"Too many {plugin.title} jobs fail."
-    made.on_all(f"{unit.prefix}FailuresAlarm", text, counted, share, 100 * limit.FAILURE_SHARE)
+    made.on_all(PAGE, f"{unit.prefix}FailuresAlarm", text, counted, share, 100 * limit.FAILURE_SHARE)
     text = f"{plugin.title} jobs take longer than their budget."
-    slow = Metric(metrics.duration.name, own, _quantile())
-    made.on(f"{unit.prefix}SlowAlarm", text, slow, metrics.budget_seconds, EvaluationPeriods=2)
+    durations = Metric(metrics.duration.name, own)
+    made.on_slowness(f"{unit.prefix}SlowAlarm", text, durations, limit.FEWEST_TIMED, metrics.budget_seconds)
     text = f"A {plugin.title} job is silent, or nobody looks."
     silent = Metric(LONGEST_SILENCE.name, own, "Maximum")
-    made.on(f"{unit.prefix}StuckAlarm", text, silent, limit.SILENCE_SECONDS, TreatMissingData="breaching")
+    made.on(PAGE, f"{unit.prefix}StuckAlarm", text, silent, limit.SILENCE_SECONDS, TreatMissingData="breaching")
     text = f"The sweep has to look after {plugin.title} jobs: something dies often."
-    made.on(f"{unit.prefix}SweptAlarm", text, Metric(SWEPT.name, own), limit.SWEPT_JOBS)
+    made.on(TICKET, f"{unit.prefix}SweptAlarm", text, Metric(SWEPT.name, own), limit.SWEPT_JOBS)
 
 
 def _of_queue(made: Alarms, name: str, properties: Mapping[str, Any]) -> None:
     own = {"QueueName": Tag("GetAtt", f"{name}.QueueName")}
     if "RedrivePolicy" in properties:
         oldest = Metric("ApproximateAgeOfOldestMessage", own, "Maximum", "AWS/SQS")
-        made.on(f"{name}AgeAlarm", "Messages wait for long.", oldest, limit.QUEUE_SECONDS, MINUTE, EvaluationPeriods=3)
+        text = "Messages wait for long."
+        made.on(PAGE, f"{name}AgeAlarm", text, oldest, limit.QUEUE_SECONDS, MINUTE, EvaluationPeriods=3)
     else:
         there = Metric("ApproximateNumberOfMessagesVisible", own, "Maximum", "AWS/SQS")
         text = "There are messages that nobody could work on."
-        made.on(f"{name}DepthAlarm", text, there, 1, MINUTE, EvaluationPeriods=3)
+        made.on(PAGE, f"{name}DepthAlarm", text, there, 1, MINUTE, EvaluationPeriods=3)
 
 
 def _of_workflow(made: Alarms, name: str) -> None:
     own = {"StateMachineArn": ref(name)}
     ends = ("ExecutionsFailed", "ExecutionsTimedOut")
     failed = {f"m{index}": Metric(end, own, "Sum", "AWS/States") for index, end in enumerate(ends)}
-    made.on_all(f"{name}FailuresAlarm", "Executions fail.", failed, "SUM(METRICS())", limit.CRASHES)
+    made.on_all(TICKET, f"{name}FailuresAlarm", "Executions fail.", failed, "SUM(METRICS())", limit.CRASHES)
 
 
 def _named(template: Mapping[str, Any], kind: str) -> list[str]:
@@ -229,10 +266,6 @@ def _each(functions: Iterable[str], metric: str) -> dict[str, Metric]:
         f"m{index}": Metric(metric, {"FunctionName": ref(name)}, "Sum", "AWS/Lambda")
         for index, name in enumerate(functions)
     }
-
-
-def _quantile() -> str:
-    return f"p{100 * limit.QUANTILE:.0f}"
 
 
 def _dimensions(dimensions: Mapping[str, Tag | str]) -> list[dict[str, Any]]:

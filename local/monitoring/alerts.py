@@ -6,10 +6,12 @@ from typing import Any
 from local.gauges import QUEUE_MESSAGES, QUEUE_OLDEST
 from local.monitoring import thresholds as limit
 from local.monitoring.recording import WINDOW, count
+from local.monitoring.severities import Severity
 from local.prometheus import REJECTED
 from terrafusion.metrics import FAULTS, HTTP_DURATION, HTTP_REQUESTS, LONGEST_SILENCE, SWEEPS, SWEPT
 
 GUIDE = "docs/operations.md#"
+PAGE, TICKET = Severity.PAGE, Severity.TICKET
 P = f"p{100 * limit.QUANTILE:.0f}"
 DLQ = 'queue=~".*-dlq"'
 NO_DLQ = 'queue!~".*-dlq"'
@@ -25,12 +27,12 @@ def alert_rules() -> Mapping[str, Any]:
     }
 
 
-def _alert(name: str, expression: str, wait: str, severity: str, summary: str, anchor: str) -> dict[str, Any]:
+def _alert(name: str, expression: str, wait: str, severity: Severity, summary: str, anchor: str) -> dict[str, Any]:
     return {
         "alert": f"TerraFusion{name}",
         "expr": expression,
         **({"for": wait} if wait else {}),
-        "labels": {"severity": severity},
+        "labels": {"severity": severity.value},
         "annotations": {"summary": summary, "runbook": f"{GUIDE}{anchor}"},
     }
 
@@ -44,7 +46,7 @@ def _jobs() -> list[dict[str, Any]]:
             "JobsFail",
             f"{share} > {limit.FAILURE_SHARE} and on (plugin) {ended} >= {limit.FEWEST_ENDED}",
             "",
-            "page",
+            PAGE,
             "{{ $value | humanizePercentage }} of the {{ $labels.plugin }} jobs of the last "
             f"{limit.WINDOW_MINUTES} minutes failed.",
             "jobs-fail",
@@ -53,7 +55,7 @@ def _jobs() -> list[dict[str, Any]]:
             "JobsSlow",
             f"({slow}) and on (plugin, type) {timed}",
             "5m",
-            "ticket",
+            TICKET,
             f"{P} of {{{{ $labels.plugin }}}} {{{{ $labels.type }}}} is {{{{ $value | humanizeDuration }}}}, "
             "beyond its budget.",
             "jobs-are-slow",
@@ -62,7 +64,7 @@ def _jobs() -> list[dict[str, Any]]:
             "JobsStuck",
             f"{LONGEST_SILENCE.name} > {limit.SILENCE_SECONDS}",
             "",
-            "page",
+            PAGE,
             "A {{ $labels.plugin }} job has been silent for {{ $value | humanizeDuration }}.",
             "jobs-are-stuck",
         ),
@@ -70,7 +72,7 @@ def _jobs() -> list[dict[str, Any]]:
             "JobsSwept",
             f"sum by (plugin) ({count(SWEPT.name)}) >= {limit.SWEPT_JOBS}",
             "",
-            "ticket",
+            TICKET,
             "The sweep had to look after {{ $value }} {{ $labels.plugin }} jobs: something dies often.",
             "jobs-are-stuck",
         ),
@@ -78,7 +80,7 @@ def _jobs() -> list[dict[str, Any]]:
             "SweepStopped",
             f"changes({SWEEPS.name}[5m]) == 0",
             "2m",
-            "page",
+            PAGE,
             "Nobody looks after silent {{ $labels.plugin }} jobs: its sweep does not run.",
             "jobs-are-stuck",
         ),
@@ -94,7 +96,7 @@ def _platform() -> list[dict[str, Any]]:
             "NotScraped",
             'up{job="terrafusion"} == 0 or absent(up{job="terrafusion"})',
             "1m",
-            "page",
+            PAGE,
             "Nobody serves /metrics: the cloud or the adapter is down.",
             "no-metrics",
         ),
@@ -102,7 +104,7 @@ def _platform() -> list[dict[str, Any]]:
             "Faults",
             f"sum ({count(FAULTS.name)}) >= {limit.FAULTS}",
             "",
-            "page",
+            PAGE,
             "{{ $value }} requests and jobs failed by the platform's own fault.",
             "faults",
         ),
@@ -111,7 +113,7 @@ def _platform() -> list[dict[str, Any]]:
             f"sum ({broken}) / sum ({requests}) > {limit.HTTP_FAILURE_SHARE} and "
             f"sum ({requests}) >= {limit.FEWEST_REQUESTS}",
             "",
-            "page",
+            PAGE,
             "{{ $value | humanizePercentage }} of the requests are answered with 500 or more.",
             "faults",
         ),
@@ -120,7 +122,7 @@ def _platform() -> list[dict[str, Any]]:
             f"histogram_quantile({limit.QUANTILE}, sum by (le) ({bucket})) > {limit.HTTP_SECONDS} and "
             f"sum ({requests}) >= {limit.FEWEST_REQUESTS}",
             "5m",
-            "ticket",
+            TICKET,
             f"{P} of the requests is {{{{ $value | humanizeDuration }}}}.",
             "the-api-is-slow",
         ),
@@ -128,7 +130,7 @@ def _platform() -> list[dict[str, Any]]:
             "QueueOld",
             f"{QUEUE_OLDEST}{{{NO_DLQ}}} > {limit.QUEUE_SECONDS}",
             "1m",
-            "page",
+            PAGE,
             "A message has waited in {{ $labels.queue }} for {{ $value | humanizeDuration }}.",
             "a-queue-grows",
         ),
@@ -136,7 +138,7 @@ def _platform() -> list[dict[str, Any]]:
             "DeadLetters",
             f"{QUEUE_MESSAGES}{{{DLQ}}} > 0",
             "2m",
-            "page",
+            PAGE,
             "Messages in {{ $labels.queue }} that nobody could work on: {{ $value }}.",
             "redrive-a-dead-letter-queue",
         ),
@@ -144,7 +146,7 @@ def _platform() -> list[dict[str, Any]]:
             "LinesRejected",
             f"sum by (reason) ({count(REJECTED.name)}) > 0",
             "",
-            "ticket",
+            TICKET,
             "Lines of metrics that could not be counted ({{ $labels.reason }}): {{ $value }}.",
             "no-metrics",
         ),

@@ -1,4 +1,4 @@
-"""The section of the template that watches: alarms, the one that sums them up, the dashboard."""
+"""The section of the template that watches: alarms, the one that sums up the less pressing, the dashboard."""
 
 import re
 from collections.abc import Mapping
@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from local.intrinsics import load_yaml
-from local.monitoring.alarms import Resources, alarms, units_of
-from local.monitoring.cloudformation import lines_of, ref, sub
+from local.monitoring.alarms import TOLD, Resources, alarms, units_of
+from local.monitoring.cloudformation import lines_of, sub
 from local.monitoring.cloudwatch_dashboard import dashboard_body
 from terrafusion.plugins import Plugin
 
 TITLE = "alarms and dashboard, written by `make monitoring`"
 BEGIN = f"  # ---------------------------------------------------------------- {TITLE}\n"
 END = re.compile(r"^  # -{20,} ", re.MULTILINE)
-TOPIC = "AlarmTopic"
-SUMMARY = "SystemAlarm"
+SUMMARY = "TicketAlarm"
+"""Tells of all alarms that do not tell by themselves: a mail for the first, and none for what comes beside it."""
 
 
 class NoSection(ValueError):
@@ -47,15 +47,15 @@ def watching(template: Mapping[str, Any], plugins: Mapping[str, Plugin]) -> Reso
     """The section's resources."""
     units = units_of(template, plugins)
     made = alarms(template, units)
-    rule = " OR ".join(f'ALARM("${{{name}}}")' for name in made)
+    silent = [name for name, alarm in made.items() if not TOLD.keys() & alarm["Properties"].keys()]
+    rule = " OR ".join(f'ALARM("${{{name}}}")' for name in silent)
     summary = {
         "Type": "AWS::CloudWatch::CompositeAlarm",
         "Properties": {
-            "AlarmName": sub("terrafusion-${Stage}"),
-            "AlarmDescription": "Something is wrong; the alarms below say what. See docs/operations.md.",
+            "AlarmName": sub("terrafusion-${Stage}-tickets"),
+            "AlarmDescription": "Something is wrong that can wait; the dashboard says what. See docs/operations.md.",
             "AlarmRule": sub(rule),
-            "AlarmActions": [ref(TOPIC)],
-            "OKActions": [ref(TOPIC)],
+            **TOLD,
         },
     }
     dashboard = {

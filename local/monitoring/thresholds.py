@@ -14,6 +14,10 @@ FEWEST_TIMED = 5
 FAULTS = 5
 """Requests and jobs that failed by the platform's own fault, in the window."""
 
+RELEASE_MINUTES = 5
+RELEASE_FAULTS = 2
+"""So many faults within so many minutes take a release back: a canary lasts five, and sees a tenth of the requests."""
+
 HTTP_FAILURE_SHARE = 0.05
 FEWEST_REQUESTS = 20
 HTTP_SECONDS = 2.5

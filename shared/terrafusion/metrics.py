@@ -201,6 +201,18 @@ CATALOGUE: Mapping[str, MetricSpec] = catalogue(
 )
 
 
+def dimension_sets(spec: MetricSpec, *, county_dimension: bool = False) -> list[list[str]]:
+    """The sets of labels that CloudWatch tells a metric's values apart by, each of which is a metric to it."""
+    sets = [["service"]]
+    if spec.type_label:
+        sets.append(["service", spec.type_label])
+    if county_dimension and "county_id" in spec.labels:
+        sets.append(["service", "county_id"])
+    if spec.overall:
+        sets.append([])
+    return sets
+
+
 class EmfSink:
     """Writes one EMF line per metric and label set, at once.
 
@@ -239,7 +251,7 @@ class EmfSink:
                 "CloudWatchMetrics": [
                     {
                         "Namespace": self._namespace,
-                        "Dimensions": self._dimensions(spec),
+                        "Dimensions": dimension_sets(spec, county_dimension=self._county_dimension),
                         "Metrics": [{"Name": spec.name, "Unit": spec.unit}],
                     }
                 ],
@@ -253,12 +265,11 @@ class EmfSink:
         stream.write(json.dumps(document, separators=(",", ":")) + "\n")
         stream.flush()
 
-    def _dimensions(self, spec: MetricSpec) -> list[list[str]]:
-        sets = [["service"]]
-        if spec.type_label:
-            sets.append(["service", spec.type_label])
-        if self._county_dimension and "county_id" in spec.labels:
-            sets.append(["service", "county_id"])
-        if spec.overall:
-            sets.append([])
-        return sets
+
+def count_request(metrics: EmfSink, method: str, endpoint: str, status: int, seconds: float) -> None:
+    """Count an HTTP request by whoever answered it; from 500 on it is a fault."""
+    where = {"method": method, "endpoint": endpoint}
+    metrics.record(HTTP_REQUESTS, 1, {**where, "http_status": str(status)})
+    metrics.record(HTTP_DURATION, seconds, where)
+    if status >= 500:
+        metrics.record(FAULTS, 1, {"kind": "http"})

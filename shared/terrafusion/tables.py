@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from terrafusion.counties import Catalogue, CountySnapshot, FieldType
-from terrafusion.counties.standard import STANDARD_FIELDS, type_of
+from terrafusion.counties.standard import FLAG_WORDS, NUMBERS, STANDARD_FIELDS, type_of
 from terrafusion.storage import Storage
 
 PARQUET = "data.parquet"
@@ -21,7 +21,6 @@ DUCKDB_TYPES: Mapping[FieldType, str] = {
     FieldType.DATE: "DATE",
 }
 
-NUMBERS = frozenset({FieldType.REAL, FieldType.INTEGER})
 DUCKDB_NUMBERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE"})
 
 
@@ -74,8 +73,9 @@ def _read(field: str, stored: str, wanted: FieldType) -> str:
     name, kind = quoted(field), DUCKDB_TYPES[wanted]
     if stored == kind or (wanted in NUMBERS and stored in DUCKDB_NUMBERS):
         return name
-    if wanted is FieldType.BOOLEAN and stored == "VARCHAR":
-        return f"CASE WHEN trim({name}) <> '' THEN coalesce(TRY_CAST({name} AS BOOLEAN), false) END AS {name}"
+    if wanted is FieldType.BOOLEAN:
+        yes = ", ".join(f"'{word}'" for word, meaning in FLAG_WORDS.items() if meaning)
+        return f"CASE WHEN trim({name}::VARCHAR) <> '' THEN lower(trim({name}::VARCHAR)) IN ({yes}) END AS {name}"
     return f"TRY_CAST({name} AS {kind}) AS {name}"
 
 

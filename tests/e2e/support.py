@@ -24,9 +24,11 @@ TERMINAL = {"COMPLETED", "FAILED", "CANCELLED"}
 COMMAND = [str(Path(sys.executable).with_name("terrafusion"))]
 
 
-def terrafusion(*arguments: str, check: bool = True, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+def terrafusion(
+    *arguments: str, check: bool = True, timeout: float = 300, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run the command as a person would."""
-    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=timeout)
+    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=timeout, cwd=cwd)
     if check and done.returncode != 0:
         raise AssertionError(f"terrafusion {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr}")
     return done

@@ -154,6 +154,34 @@ def test_an_area_that_cannot_be(
     assert body["errors"][0]["field"] == "area_of_interest"
 
 
+def _within(depth: int, innermost: Any, wrap: Callable[[Any], Any]) -> Any:
+    for _ in range(depth):
+        innermost = wrap(innermost)
+    return innermost
+
+
+@pytest.mark.parametrize("depth", [60, 140, 300])
+def test_what_nests_deeper_than_anybody_means(gis: Client, as_role: Callable[..., Client], depth: int) -> None:
+    point = {"type": "Point", "coordinates": [-119.3, 46.25]}
+    area = _within(depth, point, lambda one: {"type": "GeometryCollection", "geometries": [one]})
+    condition = _within(depth, {"property": "is_exempt"}, lambda one: {"op": "not", "args": [one]})
+
+    batch = {"mode": "batch", "county_id": gis.county, "filter": condition}
+    for answer in (
+        gis.post("/gis-export/run", request(gis, area_of_interest=area)),
+        gis.post("/gis-export/run", request(gis, parameters={"filter": condition})),
+        as_role("Assessor").post("/valuation/run", batch),
+    ):
+        assert answer.status_code in {400, 422}, answer.text
+        assert "_bounded" not in answer.text
+
+
+def test_json_that_no_parser_follows(gis: Client) -> None:
+    content = b'{"county_id": "sample", "area_of_interest": ' + b'{"a":' * 200_000 + b"1" + b"}" * 200_001
+
+    check_problem(gis.http.post("/api/v1/gis-export/run", content=content), 400)
+
+
 @pytest.mark.parametrize("megabytes", [5.5, pytest.param(20, marks=pytest.mark.gateway)])
 def test_a_body_that_is_too_large(gis: Client, megabytes: float) -> None:
     content = b'{"county_id": "' + b"x" * int(megabytes * 1e6) + b'"}'

@@ -24,7 +24,7 @@ CONFIGURATION = {
         "max_features": 1_400,
         "licence": "CC BY 4.0",
         "attribution": "Strict County Assessor",
-        "redacted_fields": {"GISStaff": ["situs_address_full", "is_exempt"], "Assessor": []},
+        "redacted_fields": {"*": ["situs_address_full", "is_exempt"], "Assessor": []},
     },
 }
 
@@ -128,6 +128,31 @@ def test_a_role_s_fields_are_left_out_and_named(
     assert hidden <= set(everything.columns)
     assert set(staff.result(job)["manifest"]["redacted"]["parcels"]) == hidden
     assert len(seen) == len(everything)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({}, "is_exempt, situs_address_full"),
+        ({"attributes": ["property_id", "is_exempt"]}, "is_exempt"),
+        ({"attributes": ["property_id"], "filter": "situs_address_full LIKE '1%'"}, "situs_address_full"),
+        ({"attributes": ["property_id"]}, None),
+    ],
+)
+def test_what_may_not_be_seen_is_not_to_be_had_from_others_jobs(
+    staff: Client, assessor: Client, corner: dict[str, Any], parameters: dict[str, Any], told: str | None
+) -> None:
+    job = assessor.submit("CSV", area_of_interest=corner, parameters=parameters)
+    assessor.result(job)
+
+    for route in ("results", "download"):
+        answer = staff.get(f"/gis-export/{route}/{job['job_id']}")
+        if told is None:
+            assert answer.status_code in {200, 302}
+        else:
+            check_problem(answer, 403, told)
+            assert "download_url" not in answer.text
+        assert assessor.get(f"/gis-export/{route}/{job['job_id']}").status_code in {200, 302}
 
 
 @pytest.mark.parametrize("condition", ["is_exempt", "situs_address_full LIKE 'A%'"])

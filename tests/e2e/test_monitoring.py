@@ -33,7 +33,7 @@ from tests.e2e.test_permissions import BODIES
 from tests.plugins.with_layer_digest import template_with_layer_digest
 
 JOBS = int(os.environ.get("TERRAFUSION_TEST_JOBS", "60"))
-"""500 are worth a try after a change of how jobs are counted; fewer do in the suite, which has other work."""
+"""`make counts` takes 500, after a change of how jobs are counted; fewer do in the suite, which has other work."""
 
 CLIENTS = 4
 ENDS = {"COMPLETED": "completed", "FAILED": "failed", "CANCELLED": "cancelled"}

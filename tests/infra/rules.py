@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from local.template import merge
+
 Template = dict[str, Any]
 Rule = Callable[[Template], Iterator[str]]
 
@@ -45,6 +47,8 @@ SIGNER = {
 """All that a function may do that signs links; to send is for its dead letters, which Lambda insists on."""
 KEY_OF_S3 = {"AccessLogsBucket"}
 """S3 delivers access logs only to a bucket with S3's own encryption."""
+LEAST_AT_ONCE = 2
+"""Messages that a queue hands over at once at least, as AWS has it. What is refused counts as delivered."""
 VISIBILITY_FACTOR = 6
 DEFAULT_VISIBILITY = 30
 
@@ -179,14 +183,23 @@ def queues_are_patient(template: Template) -> Iterator[str]:
             yield f"{name}'s messages come back while it may still run"
         if event.get("FunctionResponseTypes") != ["ReportBatchItemFailures"]:
             yield f"{name} does not report which messages failed"
-        if "MaximumConcurrency" not in event.get("ScalingConfig", {}):
-            yield f"{name} takes any number of messages at once"
+        most = event.get("ScalingConfig", {}).get("MaximumConcurrency")
+        if not _within(most, function.get("ReservedConcurrentExecutions")):
+            yield f"{name} takes more messages at once than are reserved for it"
     dead_letter_queues = {logical_id(q.get("RedrivePolicy", {}).get("deadLetterTargetArn")) for q in queues.values()}
     for name, queue in queues.items():
         if name in consumed and name not in dead_letter_queues:
             target = logical_id(queue.get("RedrivePolicy", {}).get("deadLetterTargetArn"))
             if target not in consumed:
                 yield f"{name} has no dead-letter queue that somebody consumes"
+
+
+def _within(most: Any, reserved: Any) -> bool:
+    """Whether a queue never hands over more than its function may run; without a reservation it is the least."""
+    if not isinstance(most, dict):
+        return isinstance(most, int) and most <= LEAST_AT_ONCE
+    condition, with_reservation, without = most.get("Fn::If", [None, None, None])
+    return reserved == {"Fn::If": [condition, with_reservation, {"Ref": "AWS::NoValue"}]} and without == LEAST_AT_ONCE
 
 
 def queue_events(template: Template) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
@@ -347,6 +360,18 @@ def runs_are_throttled(template: Template) -> Iterator[str]:
                 yield f"POST {path} has no limits of its own"
 
 
+def taken_back(template: Template) -> Iterator[str]:
+    """A new version is taken back when its own unit's functions crash; a unit is what is built from one folder."""
+    shared = template.get("Globals", {}).get("Function", {})
+    for name, properties in of_type(template, FUNCTION).items():
+        preference = merge(shared, properties).get("DeploymentPreference", {})
+        folder = str(properties["CodeUri"]).strip("/").rsplit("/", 1)[-1]
+        own = "".join(word.capitalize() for word in folder.split("_")) + "ErrorsAlarm"
+        watched = {logical_id(alarm) for alarm in preference.get("Alarms", [])}
+        if preference.get("Enabled", True) and own not in watched:
+            yield f"{name} stays though it crashes: {own} is none of its alarms"
+
+
 def built_by_make(template: Template) -> Iterator[str]:
     """Functions and layers are built by make, which needs no Python of the runtime's version (decision 25)."""
     for name, resource in template["Resources"].items():
@@ -370,4 +395,5 @@ RULES: tuple[Rule, ...] = (
     scheduled_sweeps,
     guarded_routes,
     runs_are_throttled,
+    taken_back,
 )

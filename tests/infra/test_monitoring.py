@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
+from local.monitoring import thresholds as limit
 from local.monitoring.__main__ import HERE, documents
 from local.monitoring.alarms import units_of
+from local.monitoring.alerts import alert_rules
 from local.monitoring.recording import recording_rules
 from local.monitoring.section import TITLE, NoSection, watching, with_section
 from local.plugins import plugins_of
@@ -28,6 +30,23 @@ PLUGINS = {folder.name: plugin for folder, plugin in plugins_of(ROOT.glob("funct
 TEMPLATE = load_yaml(ROOT / "template.yaml")
 GUIDE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 ALARMS = {n: r["Properties"] for n, r in TEMPLATE["Resources"].items() if r["Type"] == "AWS::CloudWatch::Alarm"}
+OF_PLUGINS = "|".join("".join(map(str.capitalize, name.split("_"))) for name in PLUGINS)
+SAME = {
+    "JobsFail": f"({OF_PLUGINS})FailuresAlarm",
+    "JobsSlow": f"({OF_PLUGINS})SlowAlarm",
+    "JobsStuck": f"({OF_PLUGINS})StuckAlarm",
+    "JobsSwept": f"({OF_PLUGINS})SweptAlarm",
+    "SweepStopped": f"({OF_PLUGINS})StuckAlarm",
+    "Faults": "FaultsAlarm",
+    "HttpFails": "ApiFailuresAlarm",
+    "HttpSlow": "ApiLatencyAlarm",
+    "QueueOld": ".*QueueAgeAlarm",
+    "DeadLetters": ".*DlqDepthAlarm",
+}
+"""CloudWatch's alarms by the alerts that say the same."""
+SLOW = {f"{name}SlowAlarm": limit.FEWEST_TIMED for name in OF_PLUGINS.split("|")} | {
+    "ApiLatencyAlarm": limit.FEWEST_REQUESTS
+}
 
 
 @pytest.fixture(scope="module")
@@ -96,13 +115,65 @@ def test_every_function_queue_workflow_and_table_has_an_alarm() -> None:
     assert {name for name, r in TEMPLATE["Resources"].items() if r["Type"] in kinds} <= watched
 
 
-def test_the_composite_alarm_names_every_alarm_and_tells_somebody() -> None:
-    summary = TEMPLATE["Resources"]["SystemAlarm"]["Properties"]
+def test_every_alarm_tells_somebody_itself_or_by_the_composite() -> None:
+    summary = TEMPLATE["Resources"]["TicketAlarm"]["Properties"]
+    told = [{"Ref": "AlarmTopic"}]
+    direct = {name for name, alarm in ALARMS.items() if alarm.get("AlarmActions") == alarm.get("OKActions") == told}
 
-    assert set(references(summary["AlarmRule"])) == set(ALARMS)
-    assert summary["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+    assert set(references(summary["AlarmRule"])) == set(ALARMS) - direct
+    assert summary["AlarmActions"] == summary["OKActions"] == told
     assert len(summary["AlarmRule"]["Fn::Sub"]) < 10_240 - 40 * len(ALARMS)
     assert len(ALARMS) <= 100
+
+
+@pytest.mark.parametrize(("alert", "alarm"), SAME.items())
+def test_what_pages_on_a_laptop_tells_by_itself_in_the_cloud(alert: str, alarm: str) -> None:
+    rules = {r["alert"]: r for group in alert_rules()["groups"] for r in group["rules"]}
+    found = [properties for name, properties in ALARMS.items() if re.fullmatch(alarm, name)]
+
+    assert found
+    pages = rules[f"TerraFusion{alert}"]["labels"]["severity"] == "page"
+    assert all(("AlarmActions" in properties) is pages for properties in found)
+
+
+@pytest.mark.parametrize(("name", "fewest"), SLOW.items())
+def test_slowness_is_judged_by_a_few_as_prometheus_does(name: str, fewest: int) -> None:
+    metrics = {query["Id"]: query for query in ALARMS[name]["Metrics"]}
+
+    assert metrics["total"]["Expression"] == f"IF(timed >= {fewest}, slow, 0)"
+    assert {key: metrics[key]["MetricStat"]["Stat"] for key in ("slow", "timed")} == {
+        "slow": "p95",
+        "timed": "SampleCount",
+    }
+    assert metrics["slow"]["MetricStat"]["Metric"] == metrics["timed"]["MetricStat"]["Metric"]
+
+
+def test_no_alarm_judges_a_quantile_of_any_number_of_things() -> None:
+    plain = {n for n, p in ALARMS.items() if "ExtendedStatistic" in p}
+    reckoned = {
+        n for n, p in ALARMS.items() if any(q.get("MetricStat", {}).get("Stat") == "p95" for q in p.get("Metrics", []))
+    }
+
+    assert not plain
+    assert reckoned == set(SLOW)
+
+
+def test_throttles_are_watched_of_every_table_and_every_index() -> None:
+    metrics = [query["MetricStat"]["Metric"] for query in ALARMS["TablesThrottledAlarm"]["Metrics"][1:]]
+    watched = {
+        (metric["MetricName"], places["TableName"]["Ref"], places.get("GlobalSecondaryIndexName"))
+        for metric in metrics
+        for places in [{place["Name"]: place["Value"] for place in metric["Dimensions"]}]
+    }
+
+    places = [
+        (name, index)
+        for name, resource in TEMPLATE["Resources"].items()
+        if resource["Type"] == "AWS::DynamoDB::Table"
+        for index in [None, *(i["IndexName"] for i in resource["Properties"].get("GlobalSecondaryIndexes", ()))]
+    ]
+    assert watched == {(event, *place) for event in ("ReadThrottleEvents", "WriteThrottleEvents") for place in places}
+    assert len(places) == 4
 
 
 def test_the_dashboard_is_json_and_names_what_there_is() -> None:
@@ -191,7 +262,7 @@ def test_every_function_is_called_by_its_alias(resources: Mapping[str, Any]) -> 
     assert callers["Api"] == {"AuthorizerFunction"}
 
 
-def test_every_function_but_the_authorizer_is_taken_back_on_faults(resources: Mapping[str, Any]) -> None:
+def test_every_function_but_the_authorizer_is_taken_back_on_faults_and_crashes(resources: Mapping[str, Any]) -> None:
     functions = {name for name, r in resources.items() if r["Type"] == "AWS::Lambda::Function"}
     groups = {
         n.removesuffix("DeploymentGroup"): r["Properties"]
@@ -200,8 +271,10 @@ def test_every_function_but_the_authorizer_is_taken_back_on_faults(resources: Ma
     }
 
     assert set(groups) == functions - {"AuthorizerFunction"}
-    for group in groups.values():
-        assert group["AlarmConfiguration"] == {"Enabled": True, "Alarms": [{"Name": {"Ref": "FaultsAlarm"}}]}
+    for name, group in groups.items():
+        (unit,) = (unit for unit in units_of(TEMPLATE, PLUGINS) if name in unit.functions)
+        alarms = ["ReleaseAlarm", "AuthorizerErrorsAlarm", f"{unit.prefix}ErrorsAlarm"]
+        assert group["AlarmConfiguration"] == {"Enabled": True, "Alarms": [{"Name": {"Ref": a}} for a in alarms]}
         assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
 
 

@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from local.template import load_yaml
+from local.intrinsics import Resolver
+from local.template import Template, load_yaml
 from tests.conftest import ROOT
 from tests.infra.rules import (
     RULES,
@@ -29,6 +30,7 @@ from tests.infra.rules import (
     runs_are_throttled,
     scheduled_sweeps,
     signers_only_read,
+    taken_back,
     whole_plugins,
 )
 from tests.plugins.with_layer_digest import template_with_layer_digest
@@ -99,6 +101,8 @@ ROLE = ("GisExportApiRole", "Properties")
 SIGNER, ITS_RESULTS = "GisExportResultsRole", {"Fn::Sub": "${ResultsBucket.Arn}/results/gis-export/*"}
 ALL = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
 WORKER, QUEUE, DLQ = "LayerDigestWorkerFunction", "LayerDigestQueue", "LayerDigestDlq"
+SCALING = ("ValuationWorkerFunction", "Properties", "Events", "Jobs", "Properties", "ScalingConfig")
+LIMIT = {"Ref": "WorkerConcurrency"}
 DATA = {"Fn::Sub": "${DataBucket.Arn}/counties/*"}
 BROKEN: list[tuple[Rule, Break]] = [
     (built_by_make, _drop("Metadata", WORKER)),
@@ -147,6 +151,11 @@ BROKEN: list[tuple[Rule, Break]] = [
     (queues_are_patient, _drop("RedrivePolicy", QUEUE, "Properties")),
     (queues_are_patient, _drop("FunctionResponseTypes", WORKER, "Properties", "Events", "Jobs", "Properties")),
     (queues_are_patient, _drop("ScalingConfig", WORKER, "Properties", "Events", "Jobs", "Properties")),
+    (queues_are_patient, _set("MaximumConcurrency", 10, *SCALING)),
+    (queues_are_patient, _set("MaximumConcurrency", {"Fn::If": ["LimitWorkers", 10, 2]}, *SCALING)),
+    (queues_are_patient, _set("MaximumConcurrency", {"Fn::If": ["LimitConcurrency", LIMIT, 2]}, *SCALING)),
+    (queues_are_patient, _set("MaximumConcurrency", {"Fn::If": ["LimitWorkers", LIMIT, 10]}, *SCALING)),
+    (queues_are_patient, _set("MaximumConcurrency", LIMIT, *SCALING)),
     (queues_are_patient, _drop("Events", "LayerDigestCloserFunction", "Properties")),
     (encrypted, _drop("KmsMasterKeyId", DLQ, "Properties")),
     (kept, _drop("DeletionPolicy", "AuditTable")),
@@ -184,6 +193,8 @@ BROKEN: list[tuple[Rule, Break]] = [
         _set("Auth", {"Authorizer": "NONE"}, "GisExportApiFunction", "Properties", "Events", "Run", "Properties"),
     ),
     (runs_are_throttled, _drop("RouteSettings", "Api", "Properties")),
+    (taken_back, _drop("DeploymentPreference", WORKER, "Properties")),
+    (taken_back, _set("Alarms", [{"Ref": "ValuationErrorsAlarm"}], WORKER, "Properties", "DeploymentPreference")),
 ]
 
 
@@ -199,6 +210,25 @@ def test_a_template_that_breaks_the_rule_is_found(rule: Rule, break_it: Break, w
 
 def test_every_rule_is_broken_once() -> None:
     assert {rule for rule, _ in BROKEN} == set(RULES)
+
+
+@pytest.mark.parametrize(("concurrency", "deployed"), [(0, True), (1, False), (2, True), (30, True)])
+def test_workers_are_none_reserved_or_as_many_as_a_queue_feeds(concurrency: int, deployed: bool) -> None:
+    (rule,) = TEMPLATE["Rules"]["QueuesFeedTwoAtLeast"]["Assertions"]
+    given = Resolver({"WorkerConcurrency": concurrency}.__getitem__, lambda *_: None, {}, {})
+
+    assert given.resolve(rule["Assert"], "Rules") is deployed
+
+
+@pytest.mark.parametrize(("concurrency", "workers"), [("0", 2), ("2", 2), ("30", 30)])
+def test_queues_feed_as_many_jobs_as_there_are_workers(concurrency: str, workers: int) -> None:
+    values = {"JwtIssuer": "i", "JwksUrl": "http://i", "WorkerConcurrency": concurrency}
+    found = Template.load(ROOT / "template.yaml", values).functions
+
+    for name in ("MarketAnalysisWorkerFunction", "ValuationWorkerFunction"):
+        (queue,) = found[name].queues
+        assert queue.max_concurrency == workers
+        assert found[name].reserved_concurrency in {None, workers}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 import geopandas
 import pyogrio
 import pytest
+from shapely import Point
 
 from cli.loading import LoadError, prepare
 from cli.loading.styles import MAX_BYTES, read_style
@@ -132,6 +133,33 @@ def test_expressions_follow_names_that_are_cut(sources: dict[str, LayerSource], 
     result = export([replace(sources["parcels"], style=asked)], tmp_path, "out", ExportFormat.SHAPEFILE)
 
     assert drawn_by(zipfile.ZipFile(result.path).read("out.qml").decode())[0] == 'lower( "property_c" )'
+
+
+def test_words_of_qgis_s_stay_where_a_column_is_named_alike(tmp_path: Path) -> None:
+    frame = geopandas.GeoDataFrame({"name": [1]}, geometry=[Point(-123, 46)], crs=4326)
+    frame.to_file(tmp_path / "layer.fgb", driver="FlatGeobuf")
+    style = (
+        '<qgis><renderer-v2 attr="name"><Option value="name" type="QString" name="name"/><prop k="name" v="name"/>'
+        '<rule filter="&quot;name&quot; = 1 or &quot;names&quot; = 2"/></renderer-v2></qgis>'
+    )
+    source = LayerSource("layer", str(tmp_path / "layer.fgb"), style=style)
+
+    result = export([source], tmp_path, "out", ExportFormat.KML, bundle=True)
+
+    assert zipfile.ZipFile(result.path).read("out.qml").decode() == (
+        '<qgis><renderer-v2 attr="name_"><Option value="name_" type="QString" name="name"/><prop k="name" v="name_"/>'
+        '<rule filter="&quot;name_&quot; = 1 or &quot;names&quot; = 2"/></renderer-v2></qgis>'
+    )
+
+
+def test_a_style_draws_by_its_own_column_in_whatever_order_columns_are_asked_for(
+    sources: dict[str, LayerSource], tmp_path: Path
+) -> None:
+    kept = {"parcels": ["property_class", "situs_address_full"]}
+
+    result = export([sources["parcels"]], tmp_path, "out", ExportFormat.SHAPEFILE, attributes=kept)
+
+    assert drawn_by(zipfile.ZipFile(result.path).read("out.qml").decode())[0] == "property_c"
 
 
 def test_what_qgis_declares_is_not_kept(tmp_path: Path) -> None:

@@ -264,6 +264,26 @@ def test_metrics_come_from_the_functions_lines_and_the_rest_is_logged(steady: Pr
     assert "king" not in access
 
 
+def test_a_function_that_cannot_start_is_counted_as_its_code_would_have(cloud: Process) -> None:
+    cloud.end()
+    (cloud.folder / "code" / "broken.py").write_text("raise ImportError('no such library')")
+    added = """
+  Broken:
+    Type: AWS::Serverless::Function
+    Properties: {Handler: broken.handler, Events: {Get: {Type: HttpApi, Properties: {Method: GET, Path: /broken/here}}}}
+"""
+    with (cloud.folder / "template.yaml").open("a") as file:
+        file.write(added)
+    cloud.start()
+
+    assert [httpx.get(cloud.run["url"] + "/broken/here", timeout=30).status_code for _ in range(2)] == [500, 500]
+
+    text = httpx.get(cloud.run["url"] + "/metrics").text
+    assert 'gateway_http_requests_total{endpoint="/broken/here",http_status="500",method="GET"} 2.0\n' in text
+    assert 'gateway_http_request_duration_seconds_count{endpoint="/broken/here",method="GET"} 2.0\n' in text
+    assert 'terrafusion_faults_total{kind="http"} 2.0\n' in text
+
+
 def test_state_links_and_unfinished_work_survive_a_restart(cloud: Process) -> None:
     cloud.get("/put/a")
     cloud.get("/file/report")

@@ -78,10 +78,11 @@ def echo(event, context):
 
 @dataclass(frozen=True)
 class Running:
-    """A gateway, and the lines of its access log."""
+    """A gateway, the lines of its access log, and the requests that no function answered."""
 
     url: str
     log: list[str]
+    unanswered: list[tuple[str, str, int]]
 
     def get(self, path: str, token: str | None = None, **options: Any) -> httpx.Response:
         headers = {**options.pop("headers", {}), **({"authorization": token} if token else {})}
@@ -104,11 +105,18 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
         template = Template.load(folder / "template.yaml")
         functions = Functions(template.functions.values(), {}, lambda *_: None, scratch=folder / "scratch")
         log: list[str] = []
+        unanswered: list[tuple[str, str, int]] = []
+
+        def tell(method: str, route: str, status: int, seconds: float) -> None:
+            assert seconds >= 0
+            unanswered.append((method, route, status))
+
         pages = {"/page": lambda: ("text/plain", b"a page")}
         server = GatewayServer(0)
-        server.start(Gateway(template.http_api, functions.invoke, on_access=log.append, extra=pages))
+        gateway = Gateway(template.http_api, functions.invoke, on_access=log.append, on_unanswered=tell, extra=pages)
+        server.start(gateway)
         closing.extend([functions.stop, server.stop])
-        return Running(server.url, log)
+        return Running(server.url, log, unanswered)
 
     yield start
     for close in reversed(closing):
@@ -261,6 +269,25 @@ def test_the_access_log_tells_neither_tokens_nor_queries(api: Running) -> None:
     assert line.startswith("GET /things/{id} 200 ")
     assert float(line.split()[3]) > 0
     assert not [word for word in ("4711", "question", "good-secret") if any(word in entry for entry in api.log)]
+
+
+def test_what_no_function_answered_is_told_and_what_one_did_is_not(api: Running) -> None:
+    api.unanswered.clear()
+
+    api.post("/open", content='{"crash": 1}')
+    api.post("/open", content='{"answer": {"statusCode": "none"}}')
+    api.get("/things/1", "crash")
+    api.post("/slow", content='{"sleep": 2}')
+    assert api.post("/open", content='{"answer": {"statusCode": 500, "body": "its own"}}').status_code == 500
+    assert api.get("/things/1").status_code == 401
+    assert api.get("/nowhere").status_code == 404
+
+    assert api.unanswered == [
+        ("POST", "/open", 500),
+        ("POST", "/open", 500),
+        ("GET", "/things/{id}", 500),
+        ("POST", "/slow", 503),
+    ]
 
 
 def test_a_port_that_is_taken_is_named() -> None:

@@ -100,9 +100,51 @@ def test_a_file_is_converted_with_every_known_metric_described(tmp_path: Path) -
         assert f"# HELP {name} {spec.help}\n# TYPE {name} {spec.kind}\n" in text
 
 
-@pytest.mark.parametrize("arguments", [("convert", "missing"), ("serve", "missing"), ("serve", "--follow")])
-def test_what_cannot_be_meant_is_said(arguments: tuple[str, ...]) -> None:
-    done = terrafusion("metrics", *arguments, check=False)
+def test_a_last_line_without_its_end_is_served_as_it_is_converted(tmp_path: Path) -> None:
+    log, state = tmp_path / "lines", tmp_path / "metrics.sqlite"
+    log.write_text(line(1) + line(2).rstrip("\n"))
+
+    converted = terrafusion("metrics", "convert", str(log)).stdout
+    for _ in range(2):
+        with serving(str(log), "--state", str(state)) as (url, _process):
+            wait_for(url, 2)
+            assert sorted(httpx.get(url).text.splitlines()) == sorted(converted.splitlines())
+
+    with log.open("a") as file:
+        file.write("\n" + line(3))
+    with serving(str(log), "--state", str(state)) as (url, _process):
+        wait_for(url, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("convert", "missing"), "no file missing"),
+        (("serve", "missing"), "no file missing"),
+        (("serve", "--follow"), "--follow takes a file"),
+        (("convert", "."), "is a directory"),
+        (("serve", "."), "is a directory"),
+        (("serve", ".", "--follow"), "is a directory"),
+        (("serve", "text", "--port", "99999"), "65535"),
+        (("serve", "text", "--state", "nowhere/metrics.sqlite"), "nowhere/metrics.sqlite is no database of metrics"),
+        (("serve", "text", "--state", "text"), "text is no database of metrics"),
+        (("serve", "text", "--state", "."), "is no database of metrics"),
+    ],
+)
+def test_what_cannot_be_meant_is_said(tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
+    (tmp_path / "text").write_text("no line of metrics, and no database\n")
+
+    done = terrafusion("metrics", *arguments, check=False, cwd=tmp_path)
 
     assert done.returncode == 2
-    assert done.stderr
+    assert told.casefold() in " ".join(done.stderr.casefold().split())
+    assert "Traceback" not in done.stderr
+
+
+def test_an_address_that_is_not_this_machine_s_is_said(tmp_path: Path) -> None:
+    (tmp_path / "text").touch()
+
+    done = terrafusion("metrics", "serve", str(tmp_path / "text"), "--host", "192.0.2.1", check=False)
+
+    assert done.returncode == 1
+    assert "Nothing can listen on port 9465 of 192.0.2.1" in done.stderr

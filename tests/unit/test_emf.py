@@ -100,6 +100,54 @@ def test_what_has_more_behind_it_is_no_document(adapter: Adapter, after: str) ->
     assert counted(adapter) == {"terrafusion_emf_rejected_lines_total": 1}
 
 
+def docker(line: str) -> str:
+    return json.dumps({"log": line, "stream": "stdout", "time": "2026-11-25T23:00:00.1Z"}) + "\n"
+
+
+def event(line: str) -> dict[str, object]:
+    found = {"logStreamName": "2026/11/25/[$LATEST]4f2a", "timestamp": 1, "ingestionTime": 2, "eventId": "3"}
+    return {**found, "message": line}
+
+
+ABOUT = {
+    "docker": docker,
+    "docker, with attributes": lambda line: json.dumps({**json.loads(docker(line)), "attrs": {"tag": "worker"}}),
+    "event": lambda line: json.dumps(event(line)),
+    "events on a line": lambda line: json.dumps({"events": [event("START"), event(line)], "searchedLogStreams": []}),
+    "events on many lines": lambda line: json.dumps({"events": [event("START"), event(line)]}, indent=4),
+}
+
+
+@pytest.mark.parametrize("form", ABOUT)
+def test_a_document_about_lines_is_read_for_what_they_say(adapter: Adapter, form: str) -> None:
+    good, bad = line_of(GIS_EXPORT.completed), line_of(GIS_EXPORT.duration, -5)
+
+    for line in (good, bad):
+        adapter.feed_all(ABOUT[form](f"2026-11-25 {line}").encode().splitlines(keepends=True))
+
+    assert counted(adapter) == {"gis_export_jobs_completed_total": 1, "terrafusion_emf_rejected_lines_total": 1}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"level": "INFO", "timestamp": "now", "message": "asked for: {line}"},
+        {"level": "INFO", "message": "{line}", "log": "{line}"},
+        {"events": ["{line}", {"message": "{line}"}]},
+        {"events": [{"log": ["{line}"], "stream": "stdout", "time": ""}]},
+        ["{line}"],
+    ],
+)
+def test_what_a_program_says_in_its_own_log_is_no_metric(adapter: Adapter, line: object) -> None:
+    text = json.dumps(line).replace("{line}", json.dumps(line_of(GIS_EXPORT.completed))[1:-1])
+    assert r"\"_aws\"" in text
+
+    adapter.feed_all([text.encode()])
+    adapter.feed_all([docker(text).encode()])
+
+    assert counted(adapter) == {}
+
+
 @given(
     st.dictionaries(st.text(), st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists), max_size=5)
 )

@@ -48,6 +48,26 @@ def test_a_line_that_is_still_being_written_is_read_when_it_is_whole(log: Path) 
     assert read(log, position)[0] == [b"three"]
 
 
+def test_the_last_line_of_a_file_that_grows_no_more_needs_no_end(log: Path) -> None:
+    with log.open("ab") as file:
+        file.write(b"three")
+
+    (batch, position) = next(Follower(log, grows=False).batches())
+
+    assert batch == [b"one\n", b"two\n", b"three"]
+    assert list(Follower(log, position, grows=False).batches()) == []
+
+
+def test_the_last_line_of_a_file_that_was_moved_aside_needs_no_end(log: Path) -> None:
+    _, position = read(log)
+    with log.open("ab") as file:
+        file.write(b"three")
+    log.rename(log.with_name("worker.log.1"))
+    log.write_bytes(b"four\n")
+
+    assert read(log, position)[0] == [b"three", b"four"]
+
+
 def test_the_rest_of_a_file_that_was_moved_aside_is_read_first(log: Path) -> None:
     _, position = read(log)
     with log.open("ab") as file:

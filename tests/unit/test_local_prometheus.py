@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from local.emf import Sample
 from local.prometheus import Adapter
 from local.series import SeriesStore
-from terrafusion.metrics import CATALOGUE, GIS_EXPORT, EmfSink, MetricSpec
+from terrafusion.metrics import CATALOGUE, GIS_EXPORT, SILENT_JOBS, EmfSink, MetricSpec
 from tests.conftest import ROOT
 
 LABELS = {"county_id": "king", "export_format": "GPKG"}
@@ -110,6 +110,19 @@ def test_a_line_that_cannot_be_counted_is_counted_as_such_and_changes_nothing_el
 
     found = samples(adapter)
     assert found == {("terrafusion_emf_rejected_lines_total", frozenset({("reason", reason)})): 1}
+
+
+@pytest.mark.parametrize("value", [-5, [3, -0.1]])
+def test_nothing_takes_less_than_no_time(adapter: Adapter, value: object) -> None:
+    document = json.loads(emf(GIS_EXPORT.duration, 1, LABELS)) | {GIS_EXPORT.duration.name: value}
+
+    assert not adapter.feed(json.dumps(document))
+
+    assert samples(adapter) == {("terrafusion_emf_rejected_lines_total", frozenset({("reason", "bad_value")})): 1}
+
+
+def test_a_gauge_may_be_below_zero(adapter: Adapter) -> None:
+    assert adapter.feed(emf(SILENT_JOBS, -1, {"plugin": "x"}))
 
 
 def test_other_lines_are_not_its_business(adapter: Adapter) -> None:

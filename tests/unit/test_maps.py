@@ -118,6 +118,16 @@ def test_graduated_fills_have_their_ranges_in_the_legend() -> None:
     assert [fills.place(value, "m") for value in (-1, 0.0, 0.0999, 0.1)] == [0, 1, 1, 2]
 
 
+def test_no_value_is_hatched() -> None:
+    """Beside colours from light to dark, plain grey would be read as the lowest class."""
+    areas = [square(0, 0), square(2, 0)]
+    drawn = [
+        ET.tostring(parsed(MapDrawing("t", [Areas("Change", areas, values, Graduated([0.0]))], metres=1.0)), "unicode")
+        for values in ([1.0, 2.0], [1.0, None])
+    ]
+    assert [text.count("-h)") for text in drawn] == [0, 1]
+
+
 @pytest.mark.parametrize("classes", [HOT_AND_COLD, CLUSTERS])
 def test_hot_and_cold_differ_in_grey(classes: Classes) -> None:
     cold = [fill for name, fill in classes.fills.items() if name.startswith(("Cold", "Low"))]

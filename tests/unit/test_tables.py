@@ -48,7 +48,7 @@ def test_a_standard_field_has_its_type_whatever_was_loaded(tmp_path: Path) -> No
         "sale_id": [1, 2, 3],
         "sale_date": ["2024-02-29", "2/29/24 noon", None],
         "sale_price": ["250000", "a lot", ""],
-        "is_valid": ["true", "Q", None],
+        "is_valid": ["true", "ask Jim", None],
         "note": ["1", "2", "3"],
     }
     pq.write_table(pa.table(table), path)
@@ -60,3 +60,15 @@ def test_a_standard_field_has_its_type_whatever_was_loaded(tmp_path: Path) -> No
         ("2", None, None, False, "2"),
         ("3", None, None, None, "3"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("mark", "meaning"),
+    [("Yes", True), (" q", True), ("1", True), ("", None), (None, None), ("No", False), ("U", False), ("07", False)],
+)
+def test_a_flag_is_what_its_word_says_and_no_where_it_says_nothing(
+    mark: str | None, meaning: bool | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "sales.parquet"
+    pq.write_table(pa.table({"is_valid": pa.array([mark], pa.string())}), path)
+    assert connect({"sales": path}).execute("SELECT is_valid FROM sales").fetchall() == [(meaning,)]

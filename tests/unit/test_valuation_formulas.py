@@ -6,9 +6,8 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from terrafusion.counties.configuration import CostTables
 from tests.unit.valuation_cases.counties import YEARLY_GROWTH, county
-from valuation import cost, features, hedonic, market_time
+from valuation import features, hedonic, market_time
 from valuation.features import Feature, Kind
 from valuation.intervals import Bands
 from valuation.neighbors import Neighbors
@@ -84,61 +83,6 @@ def test_intervals_of_few_sales_hold_what_they_say_in_the_mean() -> None:
         bands = Bands.calibrate(np.zeros(50), errors, 0.9)
         held.append(bands.high[0] - bands.low[0])
     assert np.mean(held) == pytest.approx(0.9, abs=4 * np.std(held) / np.sqrt(len(held)))
-
-
-def test_cost_by_a_county_s_tables_is_land_and_new_cost_less_depreciation() -> None:
-    tables = CostTables(
-        cost_per_sqft={"residential|4": 200, "default": 150},
-        garage_cost_per_sqft=40,
-        local_multiplier=1.1,
-        economic_life_years={"default": 60, "commercial": 40},
-        residual_share=0.2,
-        effective_age_factor={"5": 0.5},
-        land_per_sqft={"N1": 12, "default": 8},
-    )
-    model = cost.from_tables(tables, ("N0", "N1"))
-    records = Records.of(
-        {
-            "property_class": np.array(["residential", "commercial", "vacant"]),
-            "quality": np.array(["4", "2", ""]),
-            "condition": np.array(["5", "3", ""]),
-            "living_area_sqft": np.array([2000.0, 5000.0, 0.0]),
-            "garage_area_sqft": np.array([400.0, np.nan, np.nan]),
-            "land_area_sqft": np.array([8000.0, 20000.0, 6000.0]),
-            "year_built": np.array([1995.0, 1965.0, np.nan]),
-        }
-    )
-    values = cost.values(model, records, np.array([1, 0, 1]), np.full(3, 2025.0))
-    house = 1.1 * (12 * 8000 + (200 * 2000 + 40 * 400) * (1 - 15 / 60))
-    shop = 1.1 * (8 * 20000 + 150 * 5000 * 0.2)
-    assert values == pytest.approx([house, shop, 1.1 * 12 * 6000])
-    part = cost.parts(model, records, np.array([1, 0, 1]), np.full(3, 2025.0))
-    assert part is not None
-    assert part.value == pytest.approx(house)
-    assert part.effective_age_years == 15
-    assert part.local_multiplier * (part.land_value + part.replacement_cost_new * part.good) == pytest.approx(house)
-
-
-def test_costs_are_extracted_from_sales_where_no_table_is_kept() -> None:
-    rng = np.random.default_rng(4)
-    count = 2000
-    living, land = rng.uniform(900, 3000, count), rng.uniform(4000, 12000, count)
-    age = rng.uniform(0, 50, count)
-    vacant = np.arange(count) < 200
-    price = 10 * 8000 * (land / 8000) ** 0.6 + np.where(vacant, 0, 180 * living * np.maximum(1 - age / 75, 0.2))
-    records = Records.of(
-        {
-            "living_area_sqft": np.where(vacant, 0, living),
-            "land_area_sqft": land,
-            "year_built": np.where(vacant, np.nan, 2025 - age),
-        }
-    )
-    areas = np.zeros(count, np.int64)
-    model = cost.from_sales(records, np.full(count, 2025.0), price, areas, 1)
-    assert model is not None
-    assert model.life == 75
-    assert model.land_power == pytest.approx(0.6, abs=0.01)
-    assert cost.values(model, records, areas, np.full(count, 2025.0)) == pytest.approx(price, rel=0.02)
 
 
 def test_features_are_found_whatever_the_county_calls_them_and_values_are_not() -> None:

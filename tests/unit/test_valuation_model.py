@@ -1,6 +1,7 @@
 """A model of a county whose market is known: how right it is, and whether every figure adds up."""
 
 import json
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from typing import Any
@@ -16,6 +17,7 @@ from valuation.appraisal import Appraisal
 from valuation.approaches import Approach
 from valuation.boosting import Boosted
 from valuation.card import model_card
+from valuation.confidence import weak_comparables
 from valuation.market import Market
 from valuation.model import Model
 from valuation.records import Records
@@ -99,6 +101,34 @@ def test_the_grid_adds_up_line_by_line(at: int) -> None:
     weighted = sum(one["weight"] * one["adjusted_price"] for one in document["comparables"])
     assert weighted == pytest.approx(document["approaches"]["comparable_sales"]["value"], rel=1e-5)
     assert sum(one["weight"] for one in document["comparables"]) == pytest.approx(1, abs=1e-9)
+
+
+def test_comparables_that_are_much_adjusted_are_told_and_lower_the_confidence() -> None:
+    told = set()
+    for at in range(60):
+        document = appraise(at)
+        net = sum(one["weight"] * abs(one["net_adjustment_percent"]) for one in document["comparables"])
+        factor = next(one for one in document["confidence_factors"] if one["factor"] == "comparables")
+        notes = [note for note in document["notes"] if "adjusted by" in note]
+        assert bool(notes) == (net > 15)
+        if net > 15:
+            assert f"{net / 100:.0%}" in notes[0]
+            assert factor["value"] <= np.exp(0.15 - net / 100) + 1e-3
+            assert factor["reason"]
+        told.add(bool(notes))
+    assert told == {True, False}
+
+
+@pytest.mark.parametrize(("difference", "weak"), [(0.05, False), (0.2, False), (0.24, True), (-0.4, True)])
+def test_comparables_adjusted_by_more_than_a_quarter_are_weak(difference: float, weak: bool) -> None:
+    _, market, properties = trained()
+    values = market.value(properties.take(np.arange(20)), np.full(20, 19_700))
+    found = values.comparables
+    adjusted = replace(found, difference=np.full_like(found.difference, difference) - found.market_time)
+    alike = replace(values, comparables=adjusted, growth=np.zeros(20))
+    others = (found.mean_similarity < 0.7 * market.model.usual_similarity) | (found.counts < 3)
+    assert not others.all()
+    assert (weak_comparables(market, alike) == (weak | others)).all()
 
 
 def test_what_both_share_is_not_adjusted_for_and_more_area_counts_for_its_owner() -> None:

@@ -74,6 +74,22 @@ def test_a_sale_recorded_twice_counts_once() -> None:
     assert reasons_of(sales, PLAIN).tolist() == ["", Reason.DUPLICATE, ""]
 
 
+def test_a_sale_that_is_no_evidence_makes_no_duplicate_and_no_flip_of_one_that_is() -> None:
+    sales = sold(
+        ["1", "2", "3", "4"],
+        ["a", "a", "b", "b"],
+        ["2020-01-01", "2020-01-01", "2020-01-01", "2020-03-01"],
+        [2e5, 2e5, 3e5, 5e5],
+    )
+    sales["is_valid"] = np.array([0.0, 1.0, 1.0, 0.0])
+    assert reasons_of(sales, PLAIN).tolist() == [Reason.NOT_ARMS_LENGTH, "", "", Reason.NOT_ARMS_LENGTH]
+
+
+def test_a_deed_is_over_several_properties_also_when_the_county_does_not_know_them_all() -> None:
+    sales = sold(["9", "9"], ["a", "elsewhere"], ["2020-01-01"] * 2, [5e5, 5e5])
+    assert reasons_of(sales, PLAIN).tolist() == [Reason.SEVERAL_PARCELS, Reason.UNKNOWN_PROPERTY]
+
+
 def test_one_deed_over_several_properties_is_no_evidence_of_any() -> None:
     sales = sold(["9", "9", "3"], ["a", "b", "c"], ["2020-01-01"] * 3, [5e5, 5e5, 5e5])
     assert reasons_of(sales, PLAIN).tolist() == [Reason.SEVERAL_PARCELS, Reason.SEVERAL_PARCELS, ""]
@@ -86,6 +102,26 @@ def test_one_deed_over_several_properties_is_no_evidence_of_any() -> None:
 def test_the_first_sale_of_a_flip_is_left_out(resold: str, price: float, first: str) -> None:
     sales = sold(["1", "2"], ["a", "a"], ["2020-01-01", resold], [2e5, price])
     assert reasons_of(sales, PLAIN).tolist() == [first, ""]
+
+
+@pytest.mark.parametrize(
+    ("years", "left_out"),
+    [
+        (["1900"], 1),
+        (["1900", "1931", "2009"], 3),
+        (["2015", "2017"], 0),
+        ([str(year) for year in range(1962, 2019)], 0),
+        (["1900"] * 8, 0),
+    ],
+    ids=["one", "some", "no gap", "a long history", "too many to be mistyped"],
+)
+def test_the_few_sales_long_before_all_others_are_left_out(years: list[str], left_out: int) -> None:
+    sales, properties = columns(400)
+    properties["year_built"][:] = np.nan
+    sales["sale_date"][: len(years)] = np.array(years, "datetime64[Y]").astype("datetime64[D]")
+    found = reasons_of(sales, properties)
+    assert (found == Reason.ISOLATED_DATE).sum() == left_out
+    assert (found[left_out:] != Reason.ISOLATED_DATE).all()
 
 
 def test_a_price_far_from_its_market_area_and_year_is_suspect() -> None:
@@ -103,3 +139,12 @@ def test_what_a_sale_says_of_its_property_goes_before_what_the_roll_says_now() -
     sales["living_area_sqft"] = np.array([1400.0, np.nan])
     joined, _ = join(Records.of(sales), Records.of(PLAIN))
     assert joined.records.numbers("living_area_sqft").tolist() == [1400.0, 1600.0]
+
+
+def test_what_a_sale_says_counts_whatever_type_it_is_written_in() -> None:
+    sales = sold(["1", "2", "3"], ["a", "b", "c"], ["2020-01-01"] * 3, [2e5] * 3)
+    sales["living_area_sqft"] = np.array(["1400", "", "large"])
+    sales["quality"] = np.array([3.0, np.nan, 4.0])
+    joined, _ = join(Records.of(sales), Records.of(PLAIN | {"quality": np.array(["1", "2", "good"])}))
+    assert joined.records.numbers("living_area_sqft").tolist() == [1400.0, 1600.0, 1700.0]
+    assert joined.records.texts("quality").tolist() == ["3", "2", "4"]

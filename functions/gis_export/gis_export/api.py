@@ -11,6 +11,7 @@ from mangum import Mangum
 from gis_export import gdal
 from gis_export.acceptance import accept, available_formats, understand
 from gis_export.deployed import deployment
+from gis_export.disclosure import hidden_by_role
 from gis_export.estimate import estimated, parts_of, refusal, seconds_of
 from gis_export.formats import FORMATS
 from gis_export.models import Defaults, Estimate, ExportRequest, FormatInfo, Formats, LayerEstimate
@@ -41,7 +42,8 @@ def run(request: ExportRequest, caller: Caller, response: Response, key: KeyHead
     def plan(snapshot: CountySnapshot, configuration: CountyConfiguration) -> Accepted:
         older = older_snapshot(request, caller)
         planned = accept(request, snapshot, configuration, caller.roles, older, loopback=is_local())
-        return Accepted(planned.document, planned.export_format.value, planned.decided)
+        decided = planned.decided | hidden_by_role(planned, snapshot, configuration.gis_export)
+        return Accepted(planned.document, planned.export_format.value, decided)
 
     return jobs.run(caller, request, key, response, plan)
 

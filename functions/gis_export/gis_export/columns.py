@@ -66,7 +66,7 @@ def unjoined_columns(request: ExportRequest, snapshot: CountySnapshot, hidden: C
 def _attributes(request: ExportRequest, snapshot: CountySnapshot, *, include: bool) -> Columns | None:
     wanted = request.parameters.attributes
     if not include:
-        if wanted:
+        if any(wanted.values() if isinstance(wanted, dict) else wanted or ()):
             raise refuse("parameters.attributes", "Attributes are listed, and include_attributes is false.")
         return dict.fromkeys(request.layers, ())
     if wanted is None:

@@ -88,7 +88,8 @@ class FormatSpec:
     columns become, by OGR's names, where the file does not keep them or tell. `text_bytes`: longer text is cut.
     `trims_start`, `trims_end`: characters that go at the ends of text. `empty_is_null`: empty text reads as null.
     `digits`: of floating point numbers, None for all; with `shortens` of those alone whose further digits look like
-    noise. `holds_64_bits`: integers beyond 2^53 survive as numbers. `zones`, `milliseconds`: whether moments keep
+    noise; `real_width`, `decimals`: they are written with so many decimals, and cut at so many characters.
+    `holds_64_bits`: integers beyond 2^53 survive as numbers. `zones`, `milliseconds`: whether moments keep
     them. `always`: what befalls every layer, in words. `max_bytes`, `max_rows`: a layer's limits.
     `crs_named`: which CRS the file has words for, where not for all.
     """
@@ -111,6 +112,8 @@ class FormatSpec:
     nulls: Nulls = Nulls.KEPT
     digits: int | None = None
     shortens: bool = False
+    decimals: int | None = None
+    real_width: int | None = None
     holds_64_bits: bool = True
     zones: bool = True
     milliseconds: bool = True
@@ -123,6 +126,11 @@ class FormatSpec:
     def holds_geometry(self) -> bool:
         """Whether features are more than rows."""
         return LossKind.GEOMETRY not in self.always
+
+    @property
+    def has_coordinates(self) -> bool:
+        """Whether the file says where features are, if only as lines of a drawing."""
+        return self.holds_geometry or not self.holds_attributes
 
     @property
     def holds_attributes(self) -> bool:
@@ -142,6 +150,9 @@ class FormatSpec:
             "null is 0 in numbers, and empty text": self.nulls is Nulls.ZERO,
             f"floating point numbers have {self.digits} digits{', where more look like noise' * self.shortens}": (
                 self.digits is not None
+            ),
+            f"floating point numbers have {self.decimals} decimals, and at most {self.real_width} characters": (
+                self.decimals is not None
             ),
             "64-bit integers become floating point, or text where one is beyond 2^53": not self.holds_64_bits,
             "moments lose their mark of UTC": not self.zones,
@@ -171,6 +182,8 @@ FORMATS: Mapping[ExportFormat, FormatSpec] = MappingProxyType(
             trims_start=" ",
             trims_end=" ",
             empty_is_null=True,
+            decimals=15,
+            real_width=24,
             holds_64_bits=False,
             always={LossKind.NAME: "names of columns are cut to 10 bytes"},
             max_bytes=2**31,
@@ -212,12 +225,13 @@ FORMATS: Mapping[ExportFormat, FormatSpec] = MappingProxyType(
             drops_controls=True,
             digits=15,
             holds_64_bits=False,
+            always={LossKind.NAME: "columns named as elements of KML, such as id, are named otherwise"},
         ),
         ExportFormat.CSV: FormatSpec(
             "CSV",
             ".csv",
             "text/csv; charset=utf-8",
-            ("GEOMETRY=AS_WKT", "STRING_QUOTING=IF_AMBIGUOUS"),
+            ("GEOMETRY=AS_WKT", "GEOMETRY_NAME=WKT", "STRING_QUOTING=IF_AMBIGUOUS"),
             keeps_schema=False,
             nulls=Nulls.EMPTY,
             digits=15,
@@ -234,7 +248,10 @@ FORMATS: Mapping[ExportFormat, FormatSpec] = MappingProxyType(
             always_zipped=True,
             holds_64_bits=False,
             milliseconds=False,
-            always={LossKind.COORDINATES: "coordinates are on a grid, of 1e-9 degrees or 0.1 mm"},
+            always={
+                LossKind.NAME: "names of columns have letters, digits and _ alone",
+                LossKind.COORDINATES: "coordinates are on a grid, of 1e-9 degrees or 0.1 mm",
+            },
         ),
         ExportFormat.XLSX: FormatSpec(
             "XLSX",
@@ -275,6 +292,7 @@ FORMATS: Mapping[ExportFormat, FormatSpec] = MappingProxyType(
             drops_controls=True,
             empty_is_null=True,
             digits=15,
+            always={LossKind.NAME: "names of columns have letters, digits, _ and . alone"},
         ),
         ExportFormat.MAPINFO: FormatSpec(
             "MapInfo File",
@@ -287,14 +305,14 @@ FORMATS: Mapping[ExportFormat, FormatSpec] = MappingProxyType(
             holds_64_bits=False,
             zones=False,
             always={
-                LossKind.NAME: "names of columns are cut to 31 bytes",
+                LossKind.NAME: "names of columns are cut to 31 bytes, and have letters, digits and _ alone",
                 LossKind.COORDINATES: "coordinates are on a grid of 2^31 steps over the CRS's bounds",
             },
             max_bytes=2**31,
             crs_named="a CRS's datum is WGS 84, NAD83, NAD27 or one of MapInfo's older ones; others are named WGS 84",
         ),
         ExportFormat.SPATIALITE: FormatSpec(
-            "SQLite", ".sqlite", "application/vnd.sqlite3", (), ("SPATIALITE=YES",), many_layers=True
+            "SQLite", ".sqlite", "application/vnd.sqlite3", ("LAUNDER=NO",), ("SPATIALITE=YES",), many_layers=True
         ),
     }
 )

@@ -7,6 +7,7 @@ the library holds `Library.lock`.
 import ctypes
 import importlib.util
 import os
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,8 +32,12 @@ CONFIGURATION = {
 }
 
 
+FOLDERS = re.compile(r"(?<![\w/:.])/(?:[^\s/'\"<>;,]+/+)+")
+"""The way to a file, which is of no use to a client, and tells how the machine is laid out."""
+
+
 class EngineError(Exception):
-    """GDAL could not do what it was asked; the text is GDAL's own."""
+    """GDAL could not do what it was asked; the text is GDAL's own, with files by their bare names."""
 
 
 class TooLarge(EngineError):
@@ -47,7 +52,7 @@ class Messages:
 
     def add(self, level: int, text: str) -> None:
         """Note a message."""
-        self._said.append((level, text))
+        self._said.append((level, FOLDERS.sub("", text)))
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -61,7 +66,7 @@ class Messages:
 
     def fail(self, otherwise: str) -> NoReturn:
         """Raise what GDAL said, or the text when it said nothing."""
-        raise EngineError("; ".join(self.errors or self.warnings) or otherwise)
+        raise EngineError("; ".join(self.errors or self.warnings) or FOLDERS.sub("", otherwise))
 
     def check(self) -> None:
         """Raise when GDAL reported an error, even where the call itself looked well."""

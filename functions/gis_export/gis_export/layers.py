@@ -8,6 +8,9 @@ MULTI_TYPES = {2: 5, 3: 6}
 """Line and polygon, and what they are promoted to, as OGC type numbers: a layer mixes single and multi ones."""
 NO_SUBTYPE = 0
 
+Box = tuple[float, float, float, float]
+"""West, south, east, north."""
+
 
 def fields(library: Library, layer: int) -> dict[str, int]:
     """The definitions of a layer's columns by name, in order; they live as long as the layer."""
@@ -29,10 +32,10 @@ def type_name(library: Library, field: int) -> str:
     return str(library.OGR_GetFieldTypeName(library.OGR_Fld_GetType(field)).decode())
 
 
-def extent(library: Library, layer: int) -> tuple[float, float, float, float] | None:
-    """A layer's extent as west, south, east, north; None where it has none."""
+def extent(library: Library, layer: int, *, read: bool = True) -> Box | None:
+    """A layer's extent; None where it has none, or does not know it and may not be read."""
     envelope = (c_double * 4)()
-    if library.OGR_L_GetExtent(layer, envelope, 1):
+    if library.OGR_L_GetExtent(layer, envelope, int(read)):
         return None
     west, east, south, north = envelope
     return (west, south, east, north)

@@ -13,7 +13,7 @@ from gis_export import layers
 from gis_export.arrow import batches
 from gis_export.formats import FormatSpec, LossKind, Nulls
 from gis_export.gdal import Library, Messages, dataset, strings
-from gis_export.selection import EXACT
+from gis_export.selection import EXACT, LayerSource
 
 TEXT = frozenset({"String"})
 NUMBERS = frozenset({"Integer", "Integer64", "Real", "Int16", "Float32", "Boolean"})
@@ -78,33 +78,39 @@ def schema_losses(before: Mapping[str, str], after: Mapping[str, str]) -> list[L
 def value_losses(
     library: Library,
     what: str,
+    source: LayerSource,
     columns: Mapping[str, str],
     big: Sequence[str],
     spec: FormatSpec,
-    spared: Mapping[str, Collection[LossKind]],
     tick: Callable[[], None],
     *,
     spatial: bool,
 ) -> list[Loss]:
     """Values of a selection that the format changes.
 
-    `columns` are those written, with their types; `big` those of them that are text for the sake of their digits;
-    `spared` says by column which losses none of its values can meet. `tick` is called now and then, and may raise to
-    stop. A `spatial` selection is of an area, for which GDAL needs the geometry.
+    `source` is the layer that was selected from. `columns` are those written, with their types; `big` those of them
+    that are text for the sake of their digits. `tick` is called now and then, and may raise to stop. A `spatial`
+    selection is of an area, for which GDAL needs the geometry.
     """
     checks = [check for name, kind in columns.items() for check in _checks(name, kind, spec)]
     checks += [check for name in big for check in _of_integers(name, spec)]
-    checks = [check for check in checks if check.kind not in spared.get(check.column, ())]
+    checks = [check for check in checks if check.kind not in source.spared.get(check.column, ())]
     if not checks:
         return []
+
+    def named(column: str) -> str:
+        return source.names.get(column, column)
+
     with library.listening() as heard, dataset(library, what, heard) as opened:
         layer = library.GDALDatasetGetLayer(opened, 0)
         checks = [
             check
             for check in checks
-            if check.kind is not LossKind.TEXT_CUT or _may_be_longer(library, layer, check, spec)
+            if check.kind is not LossKind.TEXT_CUT or _may_be_longer(library, layer, named(check.column), spec)
         ]
-        counts = _counts(library, heard, layer, checks, tick, spatial=spatial)
+        counts = _counts(
+            library, heard, layer, [(named(check.column), check) for check in checks], tick, spatial=spatial
+        )
     return [
         Loss(check.kind, f"column '{check.column}': {check.says.format(n=f'{count:,}')}", check.column, count)
         for check, count in zip(checks, counts, strict=True)
@@ -112,29 +118,36 @@ def value_losses(
     ]
 
 
-def _may_be_longer(library: Library, layer: int, check: _Check, spec: FormatSpec) -> bool:
+def _may_be_longer(library: Library, layer: int, column: str, spec: FormatSpec) -> bool:
     """Whether the column's width, in bytes, is beyond the format's; 0 when nobody declared it."""
-    width = int(library.OGR_Fld_GetWidth(layers.fields(library, layer)[check.column]))
+    width = int(library.OGR_Fld_GetWidth(layers.fields(library, layer)[column]))
     return width == 0 or width > (spec.text_bytes or 0)
 
 
 def _counts(
-    library: Library, heard: Messages, layer: int, checks: Sequence[_Check], tick: Callable[[], None], *, spatial: bool
+    library: Library,
+    heard: Messages,
+    layer: int,
+    asked: Sequence[tuple[str, _Check]],
+    tick: Callable[[], None],
+    *,
+    spatial: bool,
 ) -> list[int]:
-    """How many values each check meets."""
+    """How many values each check meets, in the column that it is asked of."""
+    checks = [check for _, check in asked]
     counts = [0] * len(checks)
     places: dict[str, list[int]] = {}
-    for number, check in enumerate(checks):
-        places.setdefault(check.column, []).append(number)
+    for number, (column, _) in enumerate(asked):
+        places.setdefault(column, []).append(number)
     _read_only(library, layer, places, spatial=spatial)
     for batch in batches(library, heard, layer, BATCH_ROWS, ["DATETIME_AS_STRING=YES"]) if checks else ():
         tick()
         for name, numbers in places.items():
-            column = batch.column(name)
-            asked = [number for number in numbers if checks[number].kind is not LossKind.NULL]
-            values = [value for value in column.to_pylist() if value is not None] if asked else []
+            found = batch.column(name)
+            of_values = [number for number in numbers if checks[number].kind is not LossKind.NULL]
+            values = [value for value in found.to_pylist() if value is not None] if of_values else []
             for number in numbers:
-                counts[number] += sum(map(checks[number].meets, values)) if number in asked else column.null_count
+                counts[number] += sum(map(checks[number].meets, values)) if number in of_values else found.null_count
     heard.check()
     return counts
 
@@ -174,6 +187,8 @@ def _of_text(name: str, spec: FormatSpec) -> list[_Check]:
 
 def _of_reals(name: str, spec: FormatSpec) -> list[_Check]:
     digits = spec.digits
+    if spec.decimals is not None:
+        return [_of_decimals(name, spec.decimals, spec.real_width)]
     if digits is None:
         return []
     says = f"{'at most ' * spec.shortens}{{n}} numbers are rounded to {digits} digits"
@@ -184,6 +199,11 @@ def _of_reals(name: str, spec: FormatSpec) -> list[_Check]:
         return not spec.shortens or NOISE.search(f"{value:.17g}") is not None
 
     return [_Check(LossKind.DIGITS, name, says, rounded)]
+
+
+def _of_decimals(name: str, decimals: int, width: int | None) -> _Check:
+    says = f"{{n}} numbers lose what is beyond {decimals} decimals, or {width} characters"
+    return _Check(LossKind.DIGITS, name, says, lambda v: float(f"{v:.{decimals}f}"[:width]) != v)
 
 
 def _of_integers(name: str, spec: FormatSpec) -> list[_Check]:

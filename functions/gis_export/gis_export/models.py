@@ -6,6 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, 
 
 from gis_export.formats import ExportFormat
 from gis_export.selection import Predicate
+from terrafusion.nesting import JsonObject, TextOrJson
 
 MAX_LAYERS = 50
 
@@ -35,7 +36,7 @@ class ExportParameters(_Model):
     `coordinate_system` is an EPSG code or WKT; `attributes` the columns to keep, for all layers or by layer.
     """
 
-    filter: str | dict[str, Any] | None = Field(
+    filter: TextOrJson | None = Field(
         default=None,
         examples=["year_built >= 1990 AND property_class = 'residential'"],
         description="A condition in CQL2, as text or JSON, for all layers, or by layer.",
@@ -83,7 +84,7 @@ class ExportRequest(_Model):
     layers: list[LayerName] = Field(
         min_length=1, max_length=MAX_LAYERS, examples=[["parcels"]], json_schema_extra={"uniqueItems": True}
     )
-    area_of_interest: dict[str, Any] | None = Field(
+    area_of_interest: JsonObject | None = Field(
         default=None,
         examples=[{"type": "bbox", "coordinates": [-119.31, 46.24, -119.29, 46.26]}],
         description="A bbox, or a GeoJSON polygon, multipolygon, feature or feature collection; EPSG:4326 unless "

@@ -50,8 +50,8 @@ class LayerResult:
     """A layer as written, or the error that kept it from being so.
 
     `field_crosswalk` gives the column's name in the file where it is another; `extent` is west, south, east, north in
-    the target CRS, None where the file does not tell; `columns` are named as in the file; `style` says where the
-    layer's style is, a table or a file beside the data.
+    the target CRS, None where there is no feature, or the file has no geometry; `columns` are named as in the file;
+    `style` says where the layer's style is, a table or a file beside the data.
     """
 
     name: str

@@ -46,11 +46,11 @@ class Settled:
 class LayerSource:
     """A layer of a county: a FlatGeobuf, as a local path or `/vsis3/bucket/key`.
 
-    `types` names the columns that are to be of another type than the file says: `Date`, `Time`, `String`. `where` is a
-    condition of OGR's SQL, as `gis_export.where` writes it; `join` brings further columns; with `previous` only what
-    changed since is wanted; `settled` is known where the file is a part of the layer. `spared` says by column which
-    losses of the format that is to be written none of its values can meet, whatever of them is selected. `style` is
-    QGIS's, as the text of a QML file.
+    `types` names the columns that are to be of another type than the file says: `Date`, `Time`, `String`; `names` those
+    that the file that is written names otherwise. `where` is a condition of OGR's SQL, as `gis_export.where` writes it;
+    `join` brings further columns; with `previous` only what changed since is wanted; `settled` is known where the file
+    is a part of the layer. `spared` says by column which losses of the format that is to be written none of its values
+    can meet, whatever of them is selected. `style` is QGIS's, as the text of a QML file.
     """
 
     name: str
@@ -61,6 +61,7 @@ class LayerSource:
     previous: Previous | None = None
     settled: Settled | None = None
     spared: Mapping[str, Collection[LossKind]] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
     style: str | None = None
 
 
@@ -72,13 +73,13 @@ def selection(library: Library, source: LayerSource, area: Area | None) -> str:
     EngineError
         When the file cannot be read, or the condition not be asked of it.
     """
-    if area is None and not source.types and source.where is None:
+    if area is None and not source.types and not source.names and source.where is None:
         return source.path
     with library.listening() as heard, dataset(library, source.path, heard) as opened:
         layer = library.GDALDatasetGetLayer(opened, 0)
         head = f"<SrcDataSource>{escape(source.path)}</SrcDataSource>{_origin(library, layer, source.where)}"
         region = f"<SrcRegion>{in_layer_crs(library, area, layer)}</SrcRegion>" if area else ""
-        fields = "".join(_fields(library, layer, source.types))
+        fields = "".join(_fields(library, layer, source))
         count = int(library.OGR_L_GetFeatureCount(layer, 1))
     if area or source.where is not None:
         with library.listening() as heard, dataset(library, _virtual(source, head + region), heard) as opened:
@@ -127,13 +128,14 @@ def _virtual(source: LayerSource, content: str) -> str:
     return f"<OGRVRTDataSource>{layer}</OGRVRTDataSource>"
 
 
-def _fields(library: Library, layer: int, types: Mapping[str, str]) -> list[str]:
+def _fields(library: Library, layer: int, source: LayerSource) -> list[str]:
     """All columns in order, each with its type, as a virtual layer that names one must name all."""
     written = []
     for name, column in layers.fields(library, layer).items():
         own_type = library.OGR_GetFieldTypeName(library.OGR_Fld_GetType(column)).decode()
         subtype = library.OGR_Fld_GetSubType(column)
-        attributes = [f"name={quoteattr(name)}", f"src={quoteattr(name)}", f'type="{types.get(name, own_type)}"']
+        named, kind = source.names.get(name, name), source.types.get(name, own_type)
+        attributes = [f"name={quoteattr(named)}", f"src={quoteattr(name)}", f'type="{kind}"']
         if subtype != layers.NO_SUBTYPE:
             attributes.append(f'subtype="{library.OGR_GetFieldSubTypeName(subtype).decode()}"')
         if width := library.OGR_Fld_GetWidth(column):

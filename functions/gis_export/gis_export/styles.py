@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from xml.sax.saxutils import unescape
+from xml.sax.saxutils import escape, unescape
 
 from gis_export.formats import ExportFormat, FormatSpec
 from gis_export.order import LayerResult
@@ -28,6 +28,10 @@ INSERT INTO {TABLE}
     (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, styleQML, useAsDefault)
 SELECT '', '', table_name, column_name, ?, ?, 1 FROM gpkg_geometry_columns WHERE table_name = ?
 """  # noqa: S608  # nosec B608  names of our own
+TAG = re.compile(r"<([A-Za-z][\w.-]*)\b[^>]*>")
+ATTRIBUTE = re.compile(r'([\w:.-]+)="([^"]*)"')
+OWN_WORDS: Mapping[str, str] = {"Option": "name", "prop": "k"}
+"""Attributes that hold words of QGIS's, by element: a column may be named as one of them."""
 RENDERED_BY = re.compile(r'<renderer-v2\b[^>]*\battr="([^"]*)"')
 
 
@@ -83,9 +87,20 @@ def _stem(work: Path, spec: FormatSpec, layers: Sequence[LayerResult], name: str
 
 def _renamed(style: str, layer: LayerResult) -> str:
     """The style with the columns' names in the file: as whole attributes, and quoted in expressions."""
-    for old, new in layer.field_crosswalk.items():
-        style = style.replace(f'="{old}"', f'="{new}"').replace(f"&quot;{old}&quot;", f"&quot;{new}&quot;")
-    return style
+    names = {_escaped(old): _escaped(new) for old, new in layer.field_crosswalk.items()}
+    if not names:
+        return style
+
+    def in_tag(tag: re.Match[str]) -> str:
+        own = OWN_WORDS.get(tag[1])
+        return ATTRIBUTE.sub(lambda m: m[0] if m[1] == own else f'{m[1]}="{names.get(m[2], m[2])}"', tag[0])
+
+    quoted = f"&quot;({'|'.join(map(re.escape, names))})&quot;"
+    return re.sub(quoted, lambda m: f"&quot;{names[m[1]]}&quot;", TAG.sub(in_tag, style))
+
+
+def _escaped(name: str) -> str:
+    return escape(name, {'"': "&quot;"})
 
 
 def _lacks(style: str, columns: Collection[str]) -> str | None:

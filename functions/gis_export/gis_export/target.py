@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gis_export.gdal import EngineError, Library, Messages, dataset, strings
+from gis_export.layers import Box, extent
 from gis_export.symbols import ProgressFunction
 
 TELL_EVERY = 0.001
@@ -121,6 +122,11 @@ class Target:
             heard.fail("GDAL wrote nothing.")
         self._handle = handle
         heard.check()
+
+    def extent(self, layer: str) -> Box | None:
+        """The box around a layer as written so far; None where GDAL does not keep it in mind."""
+        found = self._library.GDALDatasetGetLayerByName(self._handle, layer.encode())
+        return extent(self._library, found, read=False) if found else None
 
     def close(self) -> None:
         """Finish the file."""

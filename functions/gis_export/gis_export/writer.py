@@ -1,40 +1,28 @@
 """Writes the layers of one export into its work folder."""
 
-import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from gis_export import layers
 from gis_export.area import Area
 from gis_export.crs import WGS84
+from gis_export.description import Written, described
+from gis_export.extents import extent
 from gis_export.formats import FORMATS, ExportFormat, LossKind
 from gis_export.gdal import EngineError, Library, dataset
 from gis_export.geoparquet import write_geoparquet
 from gis_export.georeference import with_losses
 from gis_export.grid import bounds_options
 from gis_export.limits import Column, check_format
-from gis_export.losses import Loss, layer_losses, schema_losses, value_losses
-from gis_export.order import EMPTY, LayerError, LayerResult, Order, blaming, failure
+from gis_export.losses import Loss, value_losses
+from gis_export.names import names_in_file, own_names
+from gis_export.order import LayerError, LayerResult, Order, blaming, failure
 from gis_export.selection import LayerSource, Predicate, big_integers, selection
 from gis_export.stages import Stages
 from gis_export.target import Target, Watch
-
-GDAL_ON_LOSSES = re.compile(
-    r"Normalized/laundered field name|Field .* (created as|of type) |does not (seem to )?natively support|"
-    r"has been truncated|of width \d+ truncated"
-)
-"""Warnings of GDAL's that the losses say better."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """A layer in the file, and the columns that it should have, in order, with their types."""
-
-    result: LayerResult
-    columns: Mapping[str, str]
 
 
 class Writer:
@@ -120,12 +108,14 @@ class Writer:
         found = []
         for number, layer in enumerate(written):
             with blaming(layer.result.name):
-                found.append(self._found(layer, written_to, number))
+                found.append(described(self._library, self._order, layer, written_to, number))
         if is_parquet:
             with self._library.listening() as heard:
                 (source,) = sources
                 joined = dict.fromkeys(source.join.dates if source.join else (), "Date")
-                made = LayerSource(source.name, str(written_to), {**source.types, **joined})
+                names = written[0].names
+                types = {names.get(name, name): kind for name, kind in {**source.types, **joined}.items()}
+                made = LayerSource(source.name, str(written_to), types)
                 dated = selection(self._library, made, None)
                 kind = found[0].geometry_type
                 at_end = partial(self._watch.at, start + share)
@@ -138,21 +128,24 @@ class Writer:
             written_to.unlink()
         return with_losses(self._library, found, path, self._order.export_format, self._order.crs)
 
-    def _write_layer(self, source: LayerSource, path: Path, target: Target, start: float, share: float) -> _Written:
+    def _write_layer(self, source: LayerSource, path: Path, target: Target, start: float, share: float) -> Written:
         library, attributes = self._library, self._order.attributes
         part = share / (self._order.stages + 1 + (source.join is not None) + (source.previous is not None))
         source, area, changes = self._staged(source, start, part)
         start, share = start + share - part, part  # what is left for the last pass
+        source = self._named(source)
         what, big = self._selected(source, area)
         with library.listening() as heard, dataset(library, what, heard) as opened:
             layer = library.GDALDatasetGetLayer(opened, 0)
             count = int(library.OGR_L_GetFeatureCount(layer, 1))
-            types = layers.columns(library, layer)
-            kept = list(types) if attributes is None else attributes[source.name]
-            self._check_size(source.name, count, layer, kept)
+            shown = {new: old for old, new in source.names.items()}
+            types = {shown.get(name, name): kind for name, kind in layers.columns(library, layer).items()}
+            wanted = list(types) if attributes is None else attributes[source.name]
+            kept = {name: source.names.get(name, name) for name in wanted if name in types}
+            self._check_size(source.name, count, layer, list(kept.values()))
             if not self._spec.holds_attributes:
-                kept = ()
-            arguments = self._arguments(source.name, kept, more=target.is_open)
+                kept = {}
+            arguments = self._arguments(source.name, list(kept.values()), more=target.is_open)
             if self._order.export_format is ExportFormat.DXF:  # its one attribute says on which layer a line is drawn
                 own_name = library.OGR_L_GetName(layer).decode()
                 arguments += ["-sql", f"SELECT '{source.name}' AS Layer FROM {layers.quoted(own_name)}"]  # noqa: S608  # nosec B608
@@ -161,16 +154,28 @@ class Writer:
             target.translate(path, opened, arguments, heard, start, share, source.name, count)
             geometry_type = layers.written_type(library, layer)
             warnings = heard.warnings
-        types = {name: kind for name, kind in types.items() if name in set(kept)}
+            box = target.extent(source.name) if count else None
+        types = {name: types[name] for name in kept}
         losses: list[Loss] = []
+        at_end = partial(self._watch.at, start + share)
         if count:
             self._watch.step = f"{source.name}: counting what the format cannot hold"
-            at_end, spatial = partial(self._watch.at, start + share), area is not None
-            losses = value_losses(library, what, types, big, self._spec, source.spared, at_end, spatial=spatial)
-        self._watch.at(start + share)
-        return _Written(
-            LayerResult(source.name, count, geometry_type, warnings, {}, tuple(losses), changes=changes), types
+            losses = value_losses(library, what, source, types, big, self._spec, at_end, spatial=area is not None)
+        if count and box is None and self._spec.has_coordinates and not self._spec.keeps_schema:
+            self._watch.step = f"{source.name}: measuring its extent"
+            box = extent(library, what, self._order.crs, at_end)
+        at_end()
+        result = LayerResult(
+            source.name, count, geometry_type, warnings, {}, tuple(losses), extent=box, changes=changes
         )
+        return Written(result, types, source.names)
+
+    def _named(self, source: LayerSource) -> LayerSource:
+        """The layer with other names for the columns whose own the format cannot have."""
+        with self._library.listening() as heard, dataset(self._library, source.path, heard) as opened:
+            columns = layers.columns(self._library, self._library.GDALDatasetGetLayer(opened, 0))
+        types = {name: source.types.get(name, kind) for name, kind in columns.items()}
+        return replace(source, names=names_in_file(self._order.export_format, types))
 
     def _selected(self, source: LayerSource, area: Area | None) -> tuple[str, list[str]]:
         """What GDAL is to open, and the columns of it that are text for the sake of their digits."""
@@ -182,7 +187,12 @@ class Writer:
             names = layers.fields(library, library.GDALDatasetGetLayer(opened, 0))
         kept = set(names if attributes is None else attributes[source.name])
         spared = {name for name, kinds in source.spared.items() if LossKind.BIG_INTEGER in kinds}
-        big = list(source.settled.as_text) if source.settled else big_integers(library, what, kept - spared)
+        asked = {source.names.get(name, name): name for name in kept - spared}
+        big = (
+            list(source.settled.as_text)
+            if source.settled
+            else [asked[name] for name in big_integers(library, what, asked)]
+        )
         if not big:
             return what, []
         as_text = replace(source, types={**source.types, **dict.fromkeys(big, "String")})
@@ -241,12 +251,7 @@ class Writer:
         return arguments
 
     def _more_options(self, kept: Sequence[str]) -> list[str]:
-        taken = {name.lower() for name in kept}
-        if self._order.export_format is ExportFormat.GPKG:
-            return [f"FID={_free('fid', taken)}", f"GEOMETRY_NAME={_free('geom', taken)}"]
-        if self._order.export_format is ExportFormat.SPATIALITE:
-            return [f"FID={_free('ogc_fid', taken)}", f"GEOMETRY_NAME={_free('geometry', taken)}"]
-        options = []
+        options = own_names(self._order.export_format, kept)
         if self._order.export_format is ExportFormat.GEOJSON and self._order.crs == WGS84:
             options.append("RFC7946=YES")
         if "GeoJSON" in self._spec.driver and self._order.shape.precision is not None:
@@ -254,55 +259,3 @@ class Writer:
         if self._order.export_format is ExportFormat.MAPINFO:
             options += bounds_options(self._order.crs)
         return options
-
-    def _found(self, written: _Written, path: Path, index: int) -> LayerResult:
-        """What came of a layer, by the file's own description where it has one: its rows are all there."""
-        result, columns = written.result, written.columns
-        after = {name: self._spec.types.get(kind, kind) for name, kind in columns.items()}
-        box = None
-        if self._spec.keeps_schema:
-            after, box = self._described(result, columns, path, index)
-        kept_types = self._order.export_format is ExportFormat.GEOPARQUET
-        losses = [
-            *self._always(columns),
-            *schema_losses(columns, dict(zip(after, columns.values(), strict=True)) if kept_types else after),
-            *result.losses,
-        ]
-        told = [loss.message for loss in losses]
-        told += [text for text in result.warnings if not GDAL_ON_LOSSES.search(text)]
-        if result.record_count == 0:
-            told.append(EMPTY)
-        crosswalk = {old: new for old, new in zip(columns, after, strict=True) if old != new}
-        found = replace(result, warnings=tuple(told), losses=tuple(losses), extent=box)
-        return replace(found, field_crosswalk=crosswalk, columns=tuple(after))
-
-    def _always(self, columns: Mapping[str, str]) -> list[Loss]:
-        losses = layer_losses(self._spec, columns)
-        if self._order.export_format is ExportFormat.GEOJSON and self._order.crs != WGS84:
-            return [loss for loss in losses if loss.kind is not LossKind.COORDINATES]
-        return losses
-
-    def _described(
-        self, result: LayerResult, columns: Mapping[str, str], path: Path, index: int
-    ) -> tuple[dict[str, str], tuple[float, float, float, float] | None]:
-        """The columns in the file, in the order of those that were written, and the layer's extent."""
-        library = self._library
-        with library.listening() as heard, dataset(library, str(path), heard) as opened:
-            layer = library.GDALDatasetGetLayerByName(opened, result.name.encode())
-            layer = layer or library.GDALDatasetGetLayer(opened, index)
-            count = int(library.OGR_L_GetFeatureCount(layer, 1))
-            found = layers.columns(library, layer)
-            box = layers.extent(library, layer) if count else None
-        if count != result.record_count:
-            raise EngineError(
-                f"'{result.name}' has {count:,} features in the file, and {result.record_count:,} to write."
-            )
-        added = set(found) - set(columns) if self._order.export_format is ExportFormat.GML else set()
-        return {name: kind for name, kind in found.items() if name not in added}, box
-
-
-def _free(wanted: str, taken: set[str]) -> str:
-    """A name that no column has."""
-    while wanted in taken:
-        wanted += "_"
-    return wanted

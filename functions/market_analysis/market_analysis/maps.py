@@ -100,13 +100,24 @@ def _areas(kind: AnalysisType, analysis: Analysis, layer: MapLayer, caption: Cap
     breaks = _breaks([value for value in values if value is not None])
     shapes = cast("list[MultiPolygon]", [shape for shape, _, _ in rows])
     unit = charts.Unit.MONEY if summary else charts.Unit.NUMBER
+    names = [str(name) for _, _, name in rows]
+    layers = [Areas(title, shapes, values, Graduated(breaks, unit), labels=names)]
+    subject = None if summary else str(next(iter(analysis.details["area"].values())))
+    if subject in names:
+        own = [shapes[names.index(subject)]]
+        layers.append(Areas(f"{subject}, the subject", own, fill="none", outline="#B2182B", outline_width=2.4))
     return MapDrawing(
-        f"{title} by {layer.name.removesuffix('s').replace('_', ' ')}, {caption.county}",
-        [Areas(title, shapes, values, Graduated(breaks, unit), labels=[str(label) for _, _, label in rows])],
+        f"{title}{f' to {subject}' if subject else ''} by {_one_of(layer)}, {caption.county}",
+        layers,
         subtitle="Areas with few sales have no value" if None in values else "",
         note=caption.note,
         description=analysis.key_finding,
     )
+
+
+def _one_of(layer: MapLayer) -> str:
+    """What one of the layer's areas is called."""
+    return layer.name.removesuffix("s").replace("_", " ")
 
 
 def _breaks(values: Sequence[float]) -> list[float]:

@@ -14,20 +14,27 @@ import numpy as np
 from valuation import cost
 from valuation.adjustments import PLACE, adjustments, groups_of
 from valuation.approaches import Approach
-from valuation.confidence import Confidence, Factor, judge, weak_comparables
+from valuation.confidence import Confidence, Factor, adjusted_comparables, judge, unlike_comparables
 from valuation.features import Feature, Kind
-from valuation.market import Market, Values
+from valuation.market import Market, Values, year_of
 from valuation.reconciliation import APPROACHES
 from valuation.records import Floats, Records
 
+NAMES = {
+    Approach.COMPARABLE_SALES: "the comparable sales",
+    Approach.AVM: "the model",
+    Approach.COST: "the cost approach",
+}
 REASONS = {
     Factor.MET: "of comparable calibration sales sold within 20 % of their value",
     Factor.MISSING: "characteristics are missing",
     Factor.EXTRAPOLATION: "characteristics are outside of what was sold",
     Factor.TIME: "the valuation date is after the last sale",
-    Factor.COMPARABLES: "comparables are few or little alike",
-    Factor.AGREEMENT: "comparables and model disagree",
+    Factor.CONSTRUCTION: "the building is of a later year than the valuation date",
+    Factor.COMPARABLES: "comparables are few, little alike or much adjusted",
+    Factor.AGREEMENT: "the approaches disagree",
 }
+UNTESTED = "too few sales tell how far such values are off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,6 @@ class Appraisal:
 
     def document(self, method: Approach) -> dict[str, Any]:
         """The result's document, with the value of a method that has one."""
-        low, high = (float(np.exp(end[0])) for end in self.values.interval(self.market.model, method))
         comparables = self.comparables()
         return {
             "estimated_value": self.dollars(method),
@@ -60,11 +66,8 @@ class Appraisal:
             "valuation_method_used": method.value,
             "comparables_used": [comparable["property_id"] for comparable in comparables],
             "valuation_date": self.day.isoformat(),
-            "value_range": {
-                "low": round(low, 2),
-                "high": round(high, 2),
-                "level": self.market.model.bands[method].level,
-            },
+            "value_range": self._range(method),
+            "range_unavailable": self._why_no_range(method),
             "approaches": self.approaches(comparables),
             "comparables": comparables,
             "contributions": self.contributions(),
@@ -134,19 +137,31 @@ class Appraisal:
         told = []
         named = {feature.name: feature for feature in self.market.model.features}
         absurd = [named[name].label for name, rows in self.confidence.absurd.items() if rows[0]]
-        lacking = [named[name].label for name, rows in self.confidence.lacking.items() if rows[0]]
+        missing = [named[name].label for name, rows in self.confidence.lacking.items() if rows[0]]
+        lacking = [name for name in missing if name not in absurd]
         outside = [named[name].label for name, rows in self.confidence.outside.items() if rows[0]]
         if absurd:
             told.append(f"Recorded with a value that cannot be, and taken as missing: {', '.join(absurd)}.")
         if lacking:
-            told.append(f"Not recorded: {', '.join(name for name in lacking if name not in absurd) or 'nothing else'}.")
+            told.append(f"Not recorded: {', '.join(lacking)}.")
         if outside:
             told.append(f"Beyond what was sold: {', '.join(outside)}.")
+        if self.confidence.not_yet_built[0]:
+            year = int(self.values.subjects.records.numbers("year_built")[0])
+            told.append(f"Built in {year}, after the valuation date: what stood there then is not recorded.")
         last = np.datetime64(self.market.model.time_index.last, "D").item()
         if self.day > last:
             told.append(f"The last sale known is of {last.isoformat()}; prices are extended by the damped trend.")
-        if weak_comparables(self.market, self.values)[0]:
+        if unlike_comparables(self.market, self.values)[0]:
             told.append("The comparables are few, or less alike than usual.")
+        if adjusted_comparables(self.values)[0]:
+            net = float(self.values.comparables.net_adjustment(self.values.growth)[0])
+            told.append(
+                f"The comparables' prices are adjusted by {net:.0%} in the mean (net), and should be explained."
+            )
+        strays = [NAMES[a] for at, a in enumerate(APPROACHES) if self.values.weights.strays[0, at]]
+        if strays:
+            told.append(f"Too far from the other approaches to have any weight: {', '.join(strays)}.")
         return told
 
     def _comparable(self, at: int, row: int, parts: Floats, weight: float) -> dict[str, Any]:
@@ -195,36 +210,52 @@ class Appraisal:
         low, high = (float(np.exp(end[0])) for end in self.values.interval(self.market.model, approach))
         return {"low": round(low, 2), "high": round(high, 2), "level": bands.level}
 
+    def _why_no_range(self, approach: Approach) -> str | None:
+        there = self.dollars(approach) is not None
+        return UNTESTED if there and approach not in self.market.model.bands else None
+
     def _cost(self) -> dict[str, Any]:
         model = self.market.model.cost
         if model is None:
             return {"unavailable": "The county keeps no cost tables, and too few sales tell of living area and age."}
         subjects = self.values.subjects
-        year = 1970 + self.values.days / 365.25
-        parts = cost.parts(model, subjects.records, subjects.areas, year)
+        year, growth = year_of(self.values.days), self.values.growth
+        parts = cost.parts(model, subjects.records, subjects.areas, year, growth)
         if parts is None:
-            return {"unavailable": "Living area or year built is not recorded.", "source": model.source}
-        growth = float(np.exp(self.values.growth[0])) if model.from_market else 1.0
-        money = {"land_value", "replacement_cost_new", "value"}
-        shown = {name: value * (growth if name in money else 1.0) for name, value in parts.model_dump().items()}
+            return {"unavailable": cost.why_not(model, subjects.records, subjects.areas), "source": model.source}
+        if self.dollars(Approach.COST) is None:
+            return {"unavailable": "Living area and year built are not recorded.", "source": model.source}
+        money = {"land_value", "replacement_cost_new", "building_value"}
+        shown = parts.model_dump(exclude={"value"})
         return {
             "unavailable": None,
             "source": model.source,
-            **{name: round(value, 2 if name in money else 4) for name, value in shown.items() if name != "value"},
+            **{name: round(value, 2 if name in money else 4) for name, value in shown.items()},
         }
 
     def _weights(self) -> list[dict[str, Any]]:
-        weights = self.values.weights
-        told = []
-        for at, approach in enumerate(APPROACHES):
-            share, quality = float(weights.shares[0, at]), float(weights.quality[0, at])
-            bands = self.market.model.bands.get(approach)
-            reason = "no value" if share == 0 or bands is None else (
-                f"errors of {100 * bands.spread:.1f} % (robust standard deviation) on {bands.count:,} sales that the "
-                f"model did not know; quality {quality:.2f} for this property"
-            )  # fmt: skip
-            told.append({"approach": approach.value, "weight": round(share, 4), "reason": reason})
-        return told
+        shares = self.values.weights.shares[0]
+        return [
+            {"approach": approach.value, "weight": round(float(shares[at]), 4), "reason": self._weight_reason(at)}
+            for at, approach in enumerate(APPROACHES)
+        ]
+
+    def _weight_reason(self, at: int) -> str:
+        weights, bands = self.values.weights, self.market.model.bands.get(APPROACHES[at])
+        if bands is not None and weights.strays[0, at]:
+            times = float(np.exp(weights.apart[0, at]))
+            return (
+                f"no weight: {times:.2f} times the middle approach's value, while its errors are "
+                f"{100 * bands.spread:.1f} % (robust standard deviation)"
+            )
+        if bands is None and self.dollars(APPROACHES[at]) is not None:
+            return UNTESTED
+        if bands is None or weights.shares[0, at] == 0:
+            return "no value"
+        return (
+            f"errors of {100 * bands.spread:.1f} % (robust standard deviation) on {bands.count:,} sales that the "
+            f"model did not know; quality {float(weights.quality[0, at]):.2f} for this property"
+        )
 
     def _why_no_comparables(self, count: int) -> str:
         least = self.market.model.settings.min_comparables

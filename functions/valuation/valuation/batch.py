@@ -17,7 +17,7 @@ OUTLYING = 3.0
 """Robust standard deviations of log value per area against what neighbors sell for."""
 MISSING = 0.95
 """Below this factor of confidence characteristics count as missing."""
-FLAGS = ("large_change", "outlier", "missing_characteristics", "weak_comparables", "low_confidence")
+FLAGS = ("large_change", "outlier", "missing_characteristics", "not_yet_built", "weak_comparables", "low_confidence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,11 @@ def table(market: Market, records: Records, days: Ints, review: Review, workers:
         "large_change": _large(market, values, final, on_roll),
         "outlier": _outlying(market, values, final),
         "missing_characteristics": _missing(confidence.factors[Factor.MISSING], confidence.absurd),
+        "not_yet_built": confidence.not_yet_built,
         "weak_comparables": weak_comparables(market, values),
         "low_confidence": ~(confidence.score >= review.threshold),
     }
-    columns["needs_review"] = np.logical_or.reduce([columns[name] for name in FLAGS]) | np.isnan(final)
+    columns["needs_review"] = np.logical_or.reduce([columns[name] for name in FLAGS]) | np.isnan(low)
     places = {name: sane(name, records.numbers(name)) for name in ("lon", "lat")}
     return {**columns, **places}
 

@@ -96,12 +96,11 @@ def tested(held: HoldOut, approach: Approach) -> tuple[Tested, Flags]:
     """An approach's hold-out sales, and which of all it could value."""
     log_value, prices = held.values.by[approach], held.sales.prices
     there = ~np.isnan(log_value)
-    covered = np.zeros(len(prices), bool)
-    if approach in held.model.bands:
-        low, high = held.values.interval(held.model, approach)
-        with np.errstate(invalid="ignore"):
-            covered = (np.log(prices) >= low) & (np.log(prices) <= high)
-    return Tested(np.exp(log_value[there]), prices[there], covered[there]), there
+    low, high = held.values.interval(held.model, approach)
+    with np.errstate(invalid="ignore"):
+        covered = (np.log(prices) >= low) & (np.log(prices) <= high)
+    known = covered[there] if approach in held.model.bands else None
+    return Tested(np.exp(log_value[there]), prices[there], known), there
 
 
 def screening(reasons: Texts) -> list[dict[str, Any]]:

@@ -96,5 +96,5 @@ def _cost(cost: Mapping[str, Any] | None) -> list[list[str]]:
         ["Source", cost["source"]],
         ["Cost new per sq ft", rates],
         ["Economic life", f"{cost['life']:.0f} years, at least {cost['residual']:.0%} left"],
-        ["Land grows with area to the power of", f"{cost['land_power']:.2f}"],
+        ["Land grows with area to the power of", f"{cost['land']['power']:.2f}"],
     ]

@@ -12,8 +12,7 @@ from scipy.spatial import cKDTree
 
 from valuation.boosting import Boosted
 from valuation.evidence import Evidence, Subjects
-from valuation.features import sane
-from valuation.records import Flags, Floats, Ints, Records, Texts
+from valuation.records import Floats, Ints
 from valuation.settings import ModelSettings
 
 DISTANCE_KM = 5.0
@@ -32,14 +31,15 @@ CHUNK = 256
 class Comparables:
     """The chosen sales of n properties, best first (n, k); what is not filled has sale -1 and weight 0.
 
-    `adjusted` are log prices for the subject, at the day of the last sale; `candidates` counts what there was to
-    choose from.
+    Logs: `difference` is what is added for characteristics, `market_time` from its sale to the day of the last sale,
+    `adjusted` the price with both. `candidates` counts what there was to choose from.
     """
 
     sales: Ints
     similarity: Floats
     distance: Floats
     difference: Floats
+    market_time: Floats
     adjusted: Floats
     weights: Floats
     candidates: Ints
@@ -54,6 +54,14 @@ class Comparables:
         """The comparables' similarity by weight; 0 where there are none."""
         return np.asarray((self.similarity * self.weights).sum(axis=1))
 
+    def net_adjustment(self, growth: Floats) -> Floats:
+        """How much is added to or taken from prices, as a share of them in the mean by weight; 0 without comparables.
+
+        `growth` is the log change of prices from the last sale to each property's day.
+        """
+        added = np.expm1(self.difference + self.market_time + growth[:, None])
+        return np.asarray((np.abs(added) * self.weights).sum(axis=1))
+
     def log_value(self, least: int) -> Floats:
         """Log of the mean of adjusted prices by weight; NaN where there are fewer than `least`."""
         value = (np.exp(self.adjusted) * self.weights).sum(axis=1)
@@ -66,7 +74,7 @@ class ComparableSearch:
 
     def __init__(self, evidence: Evidence, boosted: Boosted, settings: ModelSettings) -> None:
         self._evidence, self._boosted, self._settings = evidence, boosted, settings
-        self._kinds = _kinds(evidence.sales.records)
+        self._kinds = evidence.buildings.kinds(evidence.sales.records)
         self._leaves = np.zeros((len(evidence), boosted.trees), np.uint8)
         self._values = np.zeros(len(evidence))
         self._seen = np.zeros(len(evidence), bool)
@@ -74,7 +82,7 @@ class ComparableSearch:
 
     def find(self, subjects: Subjects, log_value: Floats, day: Ints, workers: int = 1) -> Comparables:
         """Choose comparables for properties of a log value at the day of the last sale, as of each one's `day`."""
-        kinds = _kinds(subjects.records)
+        kinds = self._evidence.buildings.kinds(subjects.records)
         k = self._settings.candidates
         sales, distance = np.full((len(subjects), k), -1), np.full((len(subjects), k), np.inf)
         for kind in np.unique(kinds):
@@ -101,7 +109,7 @@ class ComparableSearch:
 
     def _choose(
         self, sales: Ints, distance: Floats, leaves: np.ndarray, owners: Ints, log_value: Floats, day: Ints
-    ) -> tuple[Ints, Floats, Floats, Floats, Floats, Floats, Ints]:
+    ) -> tuple[Ints, Floats, Floats, Floats, Floats, Floats, Floats, Ints]:
         evidence = self._evidence
         own = evidence.properties.owners[sales]
         age = (day[:, None] - evidence.sales.days[sales]) / 365.25
@@ -117,8 +125,10 @@ class ComparableSearch:
         total = weight.sum(axis=1, keepdims=True)
         weight = np.divide(weight, total, out=np.zeros_like(weight), where=total > 0)
         chosen = weight > 0
-        adjusted = np.where(chosen, evidence.log_price[sales] + difference, 0.0)
-        return np.where(chosen, sales, -1), similarity, away, difference, adjusted, weight, fits.sum(axis=1)
+        log_price = evidence.log_price[sales]
+        time = np.where(chosen, log_price - np.log(evidence.sales.prices[sales]), 0.0)
+        adjusted = np.where(chosen, log_price + difference, 0.0)
+        return np.where(chosen, sales, -1), similarity, away, difference, time, adjusted, weight, fits.sum(axis=1)
 
     def _pool(self, kind: str) -> tuple[cKDTree | None, Ints]:
         """The sales of a kind (or, when few, all that are built on or not alike), recent ones if there are enough."""
@@ -151,12 +161,3 @@ def _best_of_each(score: Floats, owners: Ints, count: int) -> Ints:
     order = np.argsort(-np.where(again, 0.0, ranked), axis=1, kind="stable")[:, :count]
     kept: Ints = np.take_along_axis(first, order, axis=1)
     return kept
-
-
-def _kinds(records: Records) -> Texts:
-    """What may be compared with what: built on or not, and the class."""
-    living = sane("living_area_sqft", records.numbers("living_area_sqft"))
-    built: Flags = (living > 0) | ~np.isnan(sane("year_built", records.numbers("year_built")))
-    if not len(records) or np.isnan(living).all():
-        built = np.ones(len(records), bool)
-    return np.char.add(np.where(built, "b", "v"), records.texts("property_class"))

@@ -1,17 +1,18 @@
 """The sales that a model stands on, at prices of one day, and how a property looks beside them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from valuation import features as characteristics
+from valuation.buildings import Buildings
 from valuation.features import Feature, sane
 from valuation.hedonic import Hedonic
 from valuation.market_time import TimeIndex
 from valuation.neighbors import Neighbors
 from valuation.places import Places
-from valuation.records import Floats, Ints, Records, Texts
+from valuation.records import Flags, Floats, Ints, Records, Texts
 from valuation.screening import Sales
 from valuation.settings import ModelSettings
 
@@ -20,7 +21,8 @@ from valuation.settings import ModelSettings
 class Subjects:
     """Properties (n) as a model sees them.
 
-    `owners` are codes of those that were sold, -1 for the rest; `known` are the encoded features and lags.
+    `owners` are codes of those that were sold, -1 for the rest; `known` are the encoded features and lags. `records`
+    are without values that cannot be; `absurd` tells by feature which rows had one.
     """
 
     records: Records
@@ -28,6 +30,7 @@ class Subjects:
     areas: Ints
     positions: Floats
     known: Floats
+    absurd: Mapping[str, Flags] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -46,6 +49,7 @@ class Evidence:
         settings: ModelSettings,
     ) -> None:
         self.sales = sales
+        self.buildings = Buildings(sales.records)
         self.log_price = np.log(sales.prices) + index.growth(sales.days, np.full(len(sales), index.last))
         self._features, self._places, self._settings = features, places, settings
         self._owner_ids, owners = np.unique(sales.property_ids, return_inverse=True)
@@ -67,11 +71,14 @@ class Evidence:
 
     def subjects(self, records: Records, workers: int = 1) -> Subjects:
         """Put properties beside the sales; sales of a property itself do not count for it."""
+        absurd = characteristics.absurd(records, self._features)
+        records = characteristics.without(records, absurd)
         areas = self._places.areas(records)
         positions = self._places.positions(records, areas)
         owners = self._owners(records.texts("property_id"))
         known = characteristics.matrix(records, self._features)
-        return Subjects(records, owners, areas, positions, np.hstack([known, self._lags(positions, owners, workers)]))
+        known = np.hstack([known, self._lags(positions, owners, workers)])
+        return Subjects(records, owners, areas, positions, known, absurd)
 
     def _owners(self, property_ids: Texts) -> Ints:
         at = np.minimum(np.searchsorted(self._owner_ids, property_ids), len(self._owner_ids) - 1)

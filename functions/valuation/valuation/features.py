@@ -1,7 +1,8 @@
 """The characteristics a model may use: picked from whatever the county keeps, and what they were left out for."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 from enum import StrEnum
 from itertools import pairwise
 
@@ -47,6 +48,8 @@ SANE = {
     "lat": (-90, 90),
 }
 """What a standard characteristic can be; anything else counts as missing."""
+YEARS_PLANNED = 2
+"""A building may be on the roll so many years before it stands; a later year is a slip of the pen."""
 LABELS = {"lon": "Longitude", "lat": "Latitude", "zip_code": "ZIP code"}
 
 
@@ -60,7 +63,8 @@ class Kind(StrEnum):
 class Feature(Spec):
     """A characteristic: for a category its levels, in the order of their codes; for a number what sales had.
 
-    `low` and `high` are the 0.5 and 99.5 percentiles, `monotone` is 1 where more never lowers the value.
+    `low` and `high` are the 0.5 and 99.5 percentiles, `monotone` is 1 where more never lowers the value; `most` is what
+    it can be at most, where that is less than of any county.
     """
 
     name: str
@@ -69,8 +73,14 @@ class Feature(Spec):
     monotone: int = 0
     low: float = 0.0
     high: float = 0.0
+    most: float | None = None
     median: float = 0.0
     missing: float = 0.0
+
+    def sane(self, records: Records) -> Floats:
+        """Numbers of rows, NaN where they are absurd."""
+        values = sane(self.name, records.numbers(self.name))
+        return values if self.most is None else np.where(values <= self.most, values, np.nan)
 
     @property
     def label(self) -> str:
@@ -93,15 +103,19 @@ def sane(name: str, values: Floats) -> Floats:
         return np.where((values >= low) & (values <= high), values, np.nan)
 
 
-def choose(sold: Records, available: Sequence[str], log_price: Floats) -> FeatureChoice:
-    """Pick the features from the columns that properties have, by what sold properties (n) had in them."""
+def choose(sold: Records, available: Sequence[str], log_price: Floats, published: date | None = None) -> FeatureChoice:
+    """Pick the features from the columns that properties have, by what sold properties (n) had in them.
+
+    The day on which the data were `published` tells which years of construction cannot be.
+    """
     features: list[Feature] = []
     omitted: dict[str, str] = {}
     for name in sorted(available, key=_standard_first):
         reason = NOT_CHARACTERISTICS.get(name) or _named_like_money(name)
         found = reason or _feature(name, sold, log_price)
         if isinstance(found, Feature):
-            features.append(found)
+            most = float(published.year + YEARS_PLANNED) if published and name == "year_built" else None
+            features.append(found.model_copy(update={"most": most}))
         else:
             omitted[name] = found
     return FeatureChoice(features=tuple(features), omitted=omitted)
@@ -112,7 +126,7 @@ def matrix(records: Records, features: Sequence[Feature]) -> Floats:
     encoded = np.empty((len(records), len(features)))
     for at, feature in enumerate(features):
         if feature.kind is Kind.NUMBER:
-            encoded[:, at] = sane(feature.name, records.numbers(feature.name))
+            encoded[:, at] = feature.sane(records)
         else:
             encoded[:, at] = _codes(records, feature)
     return encoded
@@ -124,8 +138,14 @@ def absurd(records: Records, features: Sequence[Feature]) -> dict[str, Flags]:
     for feature in features:
         if feature.name in SANE:
             values = records.numbers(feature.name)
-            wrong[feature.name] = ~np.isnan(values) & np.isnan(sane(feature.name, values))
+            wrong[feature.name] = ~np.isnan(values) & np.isnan(feature.sane(records))
     return wrong
+
+
+def without(records: Records, wrong: Mapping[str, Flags]) -> Records:
+    """Rows with nothing in place of what cannot be."""
+    cleaned = {name: np.where(rows, np.nan, records.numbers(name)) for name, rows in wrong.items() if rows.any()}
+    return Records({**records.columns, **cleaned}, len(records)) if cleaned else records
 
 
 def years(dates: Dates) -> Floats:

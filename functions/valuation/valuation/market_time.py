@@ -29,10 +29,10 @@ class TimeIndex(Spec):
     damping: float
 
     def level(self, days: Ints) -> Floats:
-        """Log price level; 0 at the first sale, constant before it."""
+        """Log price level; 0 at the first sale, constant before it. A day's is the same to the bit among any others."""
         end = (self.last - self.first) / DAYS
         years = (np.asarray(days) - self.first) / DAYS
-        inside = _pieces(np.clip(years, 0, end), self.knots) @ np.array(self.slopes)
+        inside = (_pieces(np.clip(years, 0, end), self.knots) * np.array(self.slopes)).sum(axis=1)
         beyond = np.maximum(years - end, 0)
         faded = self.damping * (1 - np.exp(-beyond / self.damping))
         return np.asarray(inside + sum(self.slopes) * faded, np.float64)

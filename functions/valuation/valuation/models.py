@@ -2,10 +2,11 @@
 
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
+from terrafusion.nesting import TextOrJson
 from valuation.approaches import Approach
 
 MAX_PROPERTY_IDS = 10_000
@@ -55,7 +56,7 @@ class ValuationRequest(_Model):
     mode: Mode = Mode.PROPERTY
     property_id: PropertyId | None = Field(default=None, examples=["1-0005-003-0001"])
     property_ids: list[PropertyId] | None = Field(default=None, min_length=1, max_length=MAX_PROPERTY_IDS)
-    filter: str | dict[str, Any] | None = Field(default=None, description="CQL2, as text or JSON.")
+    filter: TextOrJson | None = Field(default=None, description="CQL2, as text or JSON.")
     valuation_method_hint: Approach | None = None
     valuation_date: date | None = Field(default=None, examples=["2026-01-01"])
     parameters: ValuationParameters = ValuationParameters()

@@ -52,7 +52,7 @@ def packet_data(
 ) -> dict[str, Any]:
     """What the template shows, as texts."""
     subject = pages["subject"]
-    low, high = result["value_range"]["low"], result["value_range"]["high"]
+    ends = result["value_range"]
     return {
         "title": f"Valuation of {subject['address'] or subject['property_id']}",
         "subtitle": f"Property {subject['property_id']}",
@@ -60,8 +60,8 @@ def packet_data(
         "date": made_at.date().isoformat(),
         "inputs": f"Data {result['dataset_version']}, model {result['model_version']}",
         "value": money(result["estimated_value"]),
-        "range": f"{money(low)} to {money(high)}",
-        "level": f"{result['value_range']['level']:.0%}",
+        "range": f"{money(ends['low'])} to {money(ends['high'])}" if ends else None,
+        "level": f"{ends['level']:.0%}" if ends else None,
         "valuation_date": result["valuation_date"],
         "method": NAMES[result["valuation_method_used"]],
         "confidence": f"{result['confidence_score']:.2f}",
@@ -205,13 +205,11 @@ def _cell(amount: str, has: str = "") -> dict[str, str]:
 def _cost(cost: Mapping[str, Any]) -> list[list[str]]:
     if cost.get("unavailable") or cost.get("value") is None:
         return [["Not available", str(cost.get("unavailable"))]]
-    good = float(cost["good"])
-    building = cost["replacement_cost_new"] * good
     return [
         ["Land", money(cost["land_value"])],
         ["Replacement cost new", money(cost["replacement_cost_new"])],
-        [f"Age {cost['effective_age_years']:.0f} years: {good:.0%} left", money(building)],
         ["Local multiplier", f"{cost['local_multiplier']:.3f}"],
-        ["Value by cost", money(cost["value"])],
+        [f"Age {cost['effective_age_years']:.0f} years: {cost['good']:.0%} left", money(cost["building_value"])],
+        ["Value by cost, land and building", money(cost["value"])],
         ["Source", cost["source"]],
     ]

@@ -17,6 +17,7 @@ def comparables_map(around: Surroundings) -> str | None:
     """The subject and its comparables, numbered as in the grid; None where nothing is located."""
     subject, *others = around.spots
     numbered = [(spot, str(number)) for number, spot in enumerate(others, 1) if spot is not None]
+    numbered.reverse()  # the first is drawn last, on top
     if subject is None and not numbered:
         return None
     layers: list[Areas | Paths | Places] = []

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from terrafusion.counties import CountyConfiguration
+from terrafusion.counties.configuration import ValuationConfiguration
 from terrafusion.errors import FailureReason, JobFailure
 from terrafusion.jobs.model import Job
 from terrafusion.jobs.work import Outcome, Progress, Work
@@ -53,24 +54,31 @@ def document_of(appraisal: Appraisal, job: Job, configuration: CountyConfigurati
     if appraisal.dollars(method) is None:
         raise JobFailure(FailureReason.INSUFFICIENT_DATA, _why_not(appraisal, method))
     document = appraisal.document(method)
-    threshold = configuration.valuation.confidence_threshold_for_review
-    review = document["confidence_score"] < threshold
     return {
         "property_id": str(appraisal.values.subjects.records.texts("property_id")[0]),
         **document,
-        "needs_review": review,
-        "review_reason": f"confidence {document['confidence_score']:.2f} is below the county's {threshold:.2f}"
-        if review
-        else None,
+        **review_of(appraisal, document, configuration.valuation),
         "dataset_version": job.dataset_version,
     }
+
+
+def review_of(appraisal: Appraisal, document: dict[str, Any], configuration: ValuationConfiguration) -> dict[str, Any]:
+    """Whether a value is to be reviewed, and why: a building yet to come, no range, or little confidence."""
+    score, threshold = document["confidence_score"], configuration.confidence_threshold_for_review
+    reason = f"confidence {score:.2f} is below the county's {threshold:.2f}" if score < threshold else None
+    if document["value_range"] is None:
+        reason = f"there is no range: {document['range_unavailable']}"
+    if appraisal.confidence.not_yet_built[0]:
+        reason = "the building is of a later year than the valuation date"
+    return {"needs_review": reason is not None, "review_reason": reason}
 
 
 def summary(document: dict[str, Any]) -> str:
     """The job's message."""
     review = ", to be reviewed" if document["needs_review"] else ""
-    low, high = document["value_range"]["low"], document["value_range"]["high"]
-    return f"${document['estimated_value']:,.0f} (${low:,.0f} to ${high:,.0f}){review}"
+    ends = document["value_range"]
+    span = f" (${ends['low']:,.0f} to ${ends['high']:,.0f})" if ends else ""
+    return f"${document['estimated_value']:,.0f}{span}{review}"
 
 
 def _why_not(appraisal: Appraisal, method: Approach) -> str:

@@ -68,14 +68,19 @@ class Records:
         return Records(chosen, int(rows.sum()) if rows.dtype.kind == "b" else len(rows))
 
     def over(self, other: "Records") -> "Records":
-        """These rows' values where they have one, else those of the same rows of another table."""
+        """These rows' values where they have one, else those of the same rows of another table.
+
+        A column that is of another type in the other table is read as that type: texts as the numbers that they are.
+        """
         merged = dict(other.columns)
         for name, column in self.columns.items():
             below = merged.get(name)
             if below is None:
                 merged[name] = column
-            elif below.dtype.kind == column.dtype.kind:
-                merged[name] = np.where(_nothing(column), below, column)
+            else:
+                read = {"f": self.numbers, "U": self.texts, "M": self.dates}[below.dtype.kind]
+                own: Column = read(name)
+                merged[name] = np.where(_nothing(own), below, own)
         return Records(merged, self.count)
 
 
@@ -84,6 +89,12 @@ def parsed(texts: Texts) -> Floats:
     known, at = np.unique(texts, return_inverse=True)
     values = np.array([_number(text) for text in known.tolist()], np.float64)
     return values[at]
+
+
+def looked_up(texts: Texts, table: Mapping[str, float], default: float) -> Floats:
+    """What a table says of each text; the default of those that it does not name."""
+    known, at = np.unique(texts, return_inverse=True)
+    return np.array([table.get(text, default) for text in known.tolist()], np.float64)[at]
 
 
 def _number(text: str) -> float:

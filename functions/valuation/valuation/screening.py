@@ -4,7 +4,7 @@ Reasons follow the IAAO Standard on Verification and Adjustment of Sales; outlie
 year, beyond three interquartile ranges (IAAO Standard on Ratio Studies, appendix B).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -21,6 +21,9 @@ FENCE = 3.0
 FAR = 5.0
 """Trimming more would make the model better than the market it is to explain: cheap houses sell erratically."""
 MIN_GROUP = 8
+GAP_YEARS = 5
+TAIL_SHARE = 0.01
+"""At most this share of sales may lie before a gap of so many years without any, and be taken for mistyped."""
 
 
 class Reason(StrEnum):
@@ -37,6 +40,7 @@ class Reason(StrEnum):
     SEVERAL_PARCELS = "several_parcels"
     DUPLICATE = "duplicate"
     FLIP = "flip"
+    ISOLATED_DATE = "isolated_date"
     OUTLIER = "outlier"
     SUSPECT = "suspect"
 
@@ -48,7 +52,7 @@ KEPT = frozenset({Reason.SUSPECT})
 EXPLANATIONS: Mapping[Reason, str] = {
     Reason.MISSING_ESSENTIALS: "no date, no price or no property",
     Reason.UNKNOWN_PROPERTY: "the property is not in the county's table of properties",
-    Reason.NOT_ARMS_LENGTH: "the county marked the sale as not at arm's length",
+    Reason.NOT_ARMS_LENGTH: "the county marked the sale as not at arm's length, or so that nobody can read it",
     Reason.NO_PRICE: "the price is zero or negative",
     Reason.NOMINAL_PRICE: f"the price is below {NOMINAL_PRICE:,.0f}",
     Reason.FUTURE_DATE: "dated after the data were published",
@@ -57,6 +61,7 @@ EXPLANATIONS: Mapping[Reason, str] = {
     Reason.SEVERAL_PARCELS: "one sale of several properties for one price",
     Reason.DUPLICATE: "recorded more than once",
     Reason.FLIP: f"sold again within {FLIP_DAYS} days for at least {FLIP_GAIN - 1:.0%} more",
+    Reason.ISOLATED_DATE: f"dated before {GAP_YEARS} years or more without a sale, as hardly any other is",
     Reason.OUTLIER: f"price per area beyond {FENCE:.0f} interquartile ranges within market area and year, "
     f"and beyond {FAR:.0f} of what the characteristics leave unexplained",
     Reason.SUSPECT: f"price per area beyond {FENCE:.0f} interquartile ranges within market area and year; kept, "
@@ -127,30 +132,27 @@ def screen(sales: Records, joined: Sales, found: Flags, published: date, known_u
         The model may know no sale after this date.
     """
     prices, dates = joined.prices, joined.dates
-    flags = sales.numbers("is_valid")
+    valid = sales.numbers("is_valid")
     missing = np.isnat(dates) | np.isnan(prices) | (joined.property_ids == "")
-    built = sane("year_built", joined.records.numbers("year_built"))
-    year = dates.astype("datetime64[Y]").astype(np.float64) + 1970
     limit = np.datetime64(known_until, "D") if known_until else np.datetime64(published, "D")
-    several, twice, flip = _repeated(joined, limit)
+    reasons = np.full(len(joined), "", f"U{max(len(reason) for reason in Reason)}")
+
+    def leave_out(reason: Reason, rows: Flags) -> None:
+        reasons[(reasons == "") & rows] = reason.value
+
     with np.errstate(invalid="ignore"):
-        tests: tuple[tuple[Reason, Flags], ...] = (
-            (Reason.MISSING_ESSENTIALS, missing),
-            (Reason.NO_PRICE, prices <= 0),
-            (Reason.FUTURE_DATE, dates > np.datetime64(published, "D")),
-            (Reason.NOT_ARMS_LENGTH, flags == 0),
-            (Reason.UNKNOWN_PROPERTY, ~found),
-            (Reason.AFTER_VALUATION, dates > limit),
-            (Reason.NOMINAL_PRICE, prices < NOMINAL_PRICE),
-            (Reason.SEVERAL_PARCELS, several),
-            (Reason.DUPLICATE, twice),
-            (Reason.FLIP, flip),
-            (Reason.BEFORE_CONSTRUCTION, built > year),
-        )
-    width = max(len(reason) for reason in Reason)
-    reasons = np.full(len(joined), "", f"U{width}")
-    for reason, holds in tests:
-        reasons[(reasons == "") & holds] = reason.value
+        leave_out(Reason.MISSING_ESSENTIALS, missing)
+        leave_out(Reason.NO_PRICE, prices <= 0)
+        leave_out(Reason.FUTURE_DATE, dates > np.datetime64(published, "D"))
+        leave_out(Reason.NOT_ARMS_LENGTH, valid == 0)
+        leave_out(Reason.UNKNOWN_PROPERTY, ~found)
+        leave_out(Reason.AFTER_VALUATION, dates > limit)
+        leave_out(Reason.NOMINAL_PRICE, prices < NOMINAL_PRICE)
+    leave_out(Reason.SEVERAL_PARCELS, _of_several(joined, ~missing))
+    leave_out(Reason.DUPLICATE, _among(_recorded_before, joined, reasons == ""))
+    leave_out(Reason.FLIP, _among(_resold_higher, joined, reasons == ""))
+    leave_out(Reason.BEFORE_CONSTRUCTION, _before_construction(joined))
+    leave_out(Reason.ISOLATED_DATE, _among(_long_before, joined, reasons == ""))
     return reasons
 
 
@@ -190,28 +192,56 @@ def _medians(values: Floats, groups: Ints, count: int) -> Floats:
     return np.where(few, np.median(values), medians)[groups]
 
 
-def _repeated(sales: Sales, limit: np.datetime64) -> tuple[Flags, Flags, Flags]:
-    """Sales of several properties, records that repeat one, and flips, as far as known at the limit."""
-    several, twice, flip = (np.zeros(len(sales), bool) for _ in range(3))
-    usable = np.flatnonzero((sales.dates <= limit) & ~np.isnan(sales.prices) & (sales.property_ids != ""))
-    some = sales.take(usable)
-    owners = np.unique(some.property_ids, return_inverse=True)[1]
-    deeds = np.unique(some.sale_ids, return_inverse=True)[1]
+def _among(test: Callable[[Sales], Flags], sales: Sales, rows: Flags) -> Flags:
+    """A test of some of the sales, to which the others do not exist."""
+    holds = np.zeros(len(sales), bool)
+    holds[rows] = test(sales.take(rows))
+    return holds
+
+
+def _of_several(sales: Sales, known: Flags) -> Flags:
+    """Sales of several properties by one deed for one price: also when some of the deed's rows are no evidence."""
+    holds = np.zeros(len(sales), bool)
+    rows = np.flatnonzero(known)
+    some = sales.take(rows)
+    owners, deeds = (np.unique(ids, return_inverse=True)[1] for ids in (some.property_ids, some.sale_ids))
     order = np.lexsort((owners, some.prices, some.days, deeds))
     same_deed = _follows(order, deeds, some.days, some.prices) & (some.sale_ids[order] != "")[1:]
-    other = np.diff(owners[order]) != 0
-    pair = same_deed & other
-    several[usable[order]] = np.r_[pair, False] | np.r_[False, pair]
-    order = np.lexsort((np.arange(len(some)), some.prices, some.days, owners))
-    twice[usable[order]] = np.r_[False, _follows(order, owners, some.days, some.prices)]
-    single = usable[~twice[usable]]
-    once = sales.take(single)
-    owners = np.unique(once.property_ids, return_inverse=True)[1]
-    order = np.lexsort((once.days, owners))
-    soon = _follows(order, owners) & (np.diff(once.days[order]) <= FLIP_DAYS)
-    gain = once.prices[order][1:] >= FLIP_GAIN * np.maximum(once.prices[order][:-1], 1)
-    flip[single[order]] = np.r_[soon & gain, False]
-    return several, twice, flip
+    pair = same_deed & (np.diff(owners[order]) != 0)
+    holds[rows[order]] = np.r_[pair, False] | np.r_[False, pair]
+    return holds
+
+
+def _recorded_before(sales: Sales) -> Flags:
+    """Sales of a property, day and price that an earlier row has."""
+    owners = np.unique(sales.property_ids, return_inverse=True)[1]
+    order = np.lexsort((sales.rows, sales.prices, sales.days, owners))
+    holds = np.zeros(len(sales), bool)
+    holds[order] = np.r_[False, _follows(order, owners, sales.days, sales.prices)][: len(sales)]
+    return holds
+
+
+def _resold_higher(sales: Sales) -> Flags:
+    """Sales whose property was soon sold again for much more."""
+    owners = np.unique(sales.property_ids, return_inverse=True)[1]
+    order = np.lexsort((sales.days, owners))
+    soon = _follows(order, owners) & (np.diff(sales.days[order]) <= FLIP_DAYS)
+    gain = sales.prices[order][1:] >= FLIP_GAIN * sales.prices[order][:-1]
+    holds = np.zeros(len(sales), bool)
+    holds[order] = np.r_[soon & gain, False][: len(sales)]
+    return holds
+
+
+def _before_construction(sales: Sales) -> Flags:
+    built = sane("year_built", sales.records.numbers("year_built"))
+    return np.asarray(built > sales.dates.astype("datetime64[Y]").astype(np.float64) + 1970)
+
+
+def _long_before(sales: Sales) -> Flags:
+    """The few sales before a long time without any: the index of prices would have to begin with them."""
+    days = np.sort(sales.days)
+    gaps = np.flatnonzero(np.diff(days[: int(TAIL_SHARE * len(days)) + 1]) >= GAP_YEARS * 365.25)
+    return sales.days < days[gaps[-1] + 1] if len(gaps) else np.zeros(len(sales), bool)
 
 
 def _follows(order: Ints, *keys: Ints | Floats) -> Flags:

@@ -15,13 +15,6 @@ from terrafusion.tables import connect, fetch
 from valuation.records import Ints, Records
 
 NEAR_MATCHES = 3
-TYPED = """
-    CREATE VIEW roll AS SELECT * REPLACE (CAST(property_id AS VARCHAR) AS property_id) FROM properties;
-    CREATE VIEW deeds AS SELECT * REPLACE (
-        CAST(sale_id AS VARCHAR) AS sale_id, CAST(property_id AS VARCHAR) AS property_id,
-        TRY_CAST(sale_date AS DATE) AS sale_date, TRY_CAST(sale_price AS DOUBLE) AS sale_price,
-        TRY_CAST(is_valid AS BOOLEAN) AS is_valid) FROM sales"""
-"""What valuations rely on has its type, whatever a county loaded; what is none is null."""
 
 
 class CountyTables:
@@ -49,31 +42,29 @@ class CountyTables:
         for name in ("properties", "sales"):
             if name not in files:
                 raise JobFailure(FailureReason.INSUFFICIENT_DATA, f"County '{county_id}' has no table '{name}'.")
-        database = connect({name: files[name] for name in ("properties", "sales")})
-        database.execute(TYPED)
-        return cls(snapshot, database)
+        return cls(snapshot, connect({name: files[name] for name in ("properties", "sales")}))
 
     @property
     def property_count(self) -> int:
         """Rows of the table of properties."""
-        return int(self._rows("SELECT count(*) FROM roll")[0][0])
+        return int(self._rows("SELECT count(*) FROM properties")[0][0])
 
     @property
     def sale_count(self) -> int:
         """Rows of the table of sales."""
-        return int(self._rows("SELECT count(*) FROM deeds")[0][0])
+        return int(self._rows("SELECT count(*) FROM sales")[0][0])
 
     def sales(self) -> Records:
         """All sales."""
-        return self._records("SELECT * FROM deeds")
+        return self._records("SELECT * FROM sales")
 
     def sold(self) -> Records:
         """The properties that sales are of."""
-        return self._records("SELECT * FROM roll WHERE property_id IN (SELECT property_id FROM deeds)")
+        return self._records("SELECT * FROM properties WHERE property_id IN (SELECT property_id FROM sales)")
 
     def last_sale(self) -> date | None:
         """The day of the last sale that is dated before the data were published."""
-        query = "SELECT max(sale_date) FROM deeds WHERE sale_date <= ? AND sale_price > 0"
+        query = "SELECT max(sale_date) FROM sales WHERE sale_date <= ? AND sale_price > 0"
         day: date | None = self._rows(query, [self.snapshot.published_at.date()])[0][0]
         return day
 
@@ -85,11 +76,11 @@ class CountyTables:
         JobFailure
             `property_not_found`, with ids that are spelled much like it.
         """
-        found = self._records("SELECT * FROM roll WHERE property_id = ? LIMIT 1", [property_id])
+        found = self._records("SELECT * FROM properties WHERE property_id = ? LIMIT 1", [property_id])
         if len(found):
             return found
         query = (
-            "SELECT DISTINCT property_id, jaro_winkler_similarity(property_id, ?) AS alike FROM roll "
+            "SELECT DISTINCT property_id, jaro_winkler_similarity(property_id, ?) AS alike FROM properties "
             "WHERE property_id IS NOT NULL ORDER BY alike DESC, property_id LIMIT ?"
         )
         near = ", ".join(str(row[0]) for row in self._rows(query, [property_id, NEAR_MATCHES]) if row[1] > 0)
@@ -120,7 +111,7 @@ class CountyTables:
         return self._records(f"{query} wanted_row ORDER BY wanted_row")
 
     def _numbered(self) -> str:
-        return "SELECT *, row_number() OVER () - 1 AS row_at FROM roll"
+        return "SELECT *, row_number() OVER () - 1 AS row_at FROM properties"
 
     def _records(self, query: str, values: list[Any] | None = None) -> Records:
         return Records.of(self._database.execute(query, values or []).fetchnumpy())

@@ -21,7 +21,8 @@ from valuation import boosting, cost, features, hedonic, market_time
 from valuation.boosting import Boosted
 from valuation.calibration import Calibration
 from valuation.evidence import Evidence
-from valuation.market import Market, Values
+from valuation.land import Sold
+from valuation.market import Market, Values, year_of
 from valuation.model import Model
 from valuation.places import Places
 from valuation.records import Flags, Floats, Ints, Records, Texts
@@ -77,6 +78,7 @@ class _Recipe:
     """What every fit shares."""
 
     columns: tuple[str, ...]
+    published: date
     settings: ModelSettings
     cost_tables: CostTables | None
 
@@ -106,7 +108,7 @@ def train(
     JobFailure
         `insufficient_sales`, with what became of the sales there are.
     """
-    recipe = _Recipe(tuple(properties), settings or ModelSettings(), cost_tables)
+    recipe = _Recipe(tuple(properties), published, settings or ModelSettings(), cost_tables)
     joined, found = join(sales, properties)
     reasons = screen(sales, joined, found, published, known_until)
     evidence = joined.take(np.flatnonzero(reasons == ""))
@@ -207,7 +209,7 @@ def _fundament(sales: Sales, recipe: _Recipe) -> _Fundament:
     """Market areas, features, time and the hedonic equation of some sales."""
     places = Places.survey(sales.records)
     areas = places.areas(sales.records)
-    choice = features.choose(sales.records, recipe.columns, np.log(sales.prices))
+    choice = features.choose(sales.records, recipe.columns, np.log(sales.prices), recipe.published)
     if not choice.features:
         raise JobFailure(
             FailureReason.INSUFFICIENT_DATA,
@@ -224,10 +226,8 @@ def _fundament(sales: Sales, recipe: _Recipe) -> _Fundament:
 
 
 def _cost_model(sales: Sales, tables: CostTables | None, places: Places, prices: Floats) -> cost.CostModel | None:
-    if tables is not None:
-        return cost.from_tables(tables, places.names)
-    years = 1970 + sales.days / 365.25
-    return cost.from_sales(sales.records, years, prices, places.areas(sales.records), places.count)
+    sold = Sold(sales.records, prices, places.areas(sales.records), places.count)
+    return cost.from_tables(tables, sold) if tables else cost.from_sales(sold, year_of(sales.days))
 
 
 def _design(chosen: tuple[features.Feature, ...], known: Floats) -> Floats:

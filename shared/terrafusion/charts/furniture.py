@@ -43,8 +43,7 @@ def legend(layers: Sequence[Layer]) -> list[Entry]:
         entries.append(Entry(layer.name))
         entries += [Entry(text, layer, fill) for text, fill in fills.legend()]
         if not isinstance(layer, Paths) and any(value is None for value in layer.values):
-            plain = layer.fill if isinstance(layer, Areas) else layer.colour
-            entries.append(Entry("No value", layer, Fill(plain)))
+            entries.append(Entry("No value", layer, layer.blank if isinstance(layer, Areas) else Fill(layer.colour)))
     return entries
 
 

@@ -16,6 +16,7 @@ MultiPolygon = Sequence[Polygon]
 MultiLine = Sequence[Ring]
 
 BLANK = "#F3F4F6"
+NO_VALUE = "#C8CDD4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ class Areas:
     Attributes
     ----------
     values
-        One for each area: a class' name or a number, as `fills` has it; None is left blank. () gives all one fill.
+        One for each area: a class' name or a number, as `fills` has it; None is hatched. () gives all one fill.
     labels
         One for each area, "" for none; written where they cover no other.
     """
@@ -162,6 +163,11 @@ class Areas:
     outline: str = "#9AA3AE"
     outline_width: float = 0.5
     labels: Sequence[str] = ()
+
+    @property
+    def blank(self) -> Fill:
+        """What an area without a value is filled with: hatched among coloured ones, where plain grey looks like low."""
+        return Fill(NO_VALUE, hatched=True) if self.fills else Fill(self.fill)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from terrafusion.charts import furniture, svg
 from terrafusion.charts.geometry import TENTHS, Pen, middle
 from terrafusion.charts.heading import foot_height, heading, heading_height, note
-from terrafusion.charts.layers import Areas, Fill, Layer, Paths, Places
+from terrafusion.charts.layers import Areas, Layer, Paths, Places
 from terrafusion.charts.projection import Bounds, Projection, bounds, finite
 from terrafusion.charts.style import AXIS, INK, MUTED, TEXT_SIZE, ink_on, text_width
 
@@ -135,7 +135,7 @@ def _areas(layer: Areas, pen: Pen, number: int) -> Iterator[str]:
         "stroke_linejoin": "round",
     }
     for place in sorted(groups, key=lambda place: -1 if place is None else place):
-        fill = Fill(layer.fill) if place is None else steps[place][1]
+        fill = layer.blank if place is None else steps[place][1]
         content = "".join(groups[place])
         if not fill.hatched:
             yield _tenths(content, fill=fill.colour, fill_rule="evenodd", **outline)

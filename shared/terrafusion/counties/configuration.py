@@ -1,14 +1,25 @@
 """What a county may set for itself; everything has a default."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
 
 from terrafusion.standards import PropertyType, Standard
+
+EVERYBODY_ELSE = "*"
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def hidden_from(redacted_fields: Mapping[str, Collection[str]], roles: Collection[str]) -> frozenset[str]:
+    """Those of the fields by role (`*` for roles not named) that a caller may not see: none of its roles may."""
+    others = redacted_fields.get(EVERYBODY_ELSE, ())
+    return frozenset.intersection(
+        *(frozenset(redacted_fields.get(role, others)) for role in roles or (EVERYBODY_ELSE,))
+    )
 
 
 class GisExportConfiguration(_Section):
@@ -31,20 +42,25 @@ class GisExportConfiguration(_Section):
     attribution: str | None = Field(default=None, max_length=2_000)
 
     def redacted(self, roles: Collection[str]) -> frozenset[str]:
-        """The fields that a caller of some roles may not see: those that none of the roles may.
+        """The fields that a caller of some roles may not see."""
+        return hidden_from(self.redacted_fields, roles)
 
-        A role that `redacted_fields` does not name is under its entry `*`, where there is one.
-        """
-        everybody = self.redacted_fields.get("*", ())
-        hidden = [frozenset(self.redacted_fields.get(role, everybody)) for role in roles] or [frozenset(everybody)]
-        return frozenset.intersection(*hidden)
+    @model_validator(mode="after")
+    def _says_what_the_others_see(self) -> Self:
+        if self.redacted_fields and EVERYBODY_ELSE not in self.redacted_fields:
+            raise ValueError(
+                f"redacted_fields needs an entry '{EVERYBODY_ELSE}' for roles it does not name ([] hides nothing), "
+                "or a misspelt role would see everything"
+            )
+        return self
 
 
 class CostTables(_Section):
     """A county's cost tables, USD per sq ft; tables by name fall back on their entry `default`.
 
     `cost_per_sqft` is replacement cost new by `class|quality`, quality or class, `economic_life_years` by class,
-    `effective_age_factor` by condition (a share of actual age), `land_per_sqft` by neighborhood.
+    `effective_age_factor` by condition (a share of actual age), `land_per_sqft` by neighborhood. `local_multiplier` is
+    of the cost to build; rates of land are local already. Without `land_per_sqft` sales tell what land is worth.
     """
 
     cost_per_sqft: dict[str, PositiveFloat] = Field(min_length=1)
@@ -53,7 +69,7 @@ class CostTables(_Section):
     economic_life_years: dict[str, PositiveFloat] = {"default": 60}
     residual_share: float = Field(default=0.2, ge=0, le=1)
     effective_age_factor: dict[str, PositiveFloat] = {}
-    land_per_sqft: dict[str, PositiveFloat] = Field(min_length=1)
+    land_per_sqft: dict[str, PositiveFloat] = {}
 
 
 class ValuationConfiguration(_Section):

@@ -73,6 +73,11 @@ TEXT_FIELDS = frozenset(
 DATE_FIELDS = frozenset({"last_sale_date", "sale_date", "list_date", "off_market_date", "close_date"})
 WHOLE_FIELDS = frozenset({"year_built"})
 FLAG_FIELDS = frozenset({"is_valid"})
+FLAG_WORDS: dict[str, bool] = {
+    **dict.fromkeys(("true", "t", "yes", "y", "1", "1.0", "valid", "qualified", "q"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "0", "0.0", "invalid", "unqualified", "u"), False),
+}
+"""How counties write yes and no, in small letters."""
 NUMBERS = frozenset({FieldType.REAL, FieldType.INTEGER, FieldType.INTEGER64})
 SERVE: dict[FieldType, frozenset[FieldType]] = {
     FieldType.REAL: NUMBERS,

@@ -23,7 +23,7 @@ from terrafusion import __version__
 from terrafusion.auth import Principal
 from terrafusion.errors import FieldError, InvalidRequest, TerraFusionError, TooLarge, Unavailable
 from terrafusion.logs import about
-from terrafusion.metrics import FAULTS, HTTP_DURATION, HTTP_REQUESTS, EmfSink
+from terrafusion.metrics import EmfSink, count_request
 from terrafusion.settings import MetricSettings
 
 log = logging.getLogger(__name__)
@@ -266,8 +266,4 @@ class _Envelope:
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
         route = scope.get("route")
         endpoint = getattr(route, "path", "unknown")
-        method = str(scope["method"])
-        self._metrics.record(HTTP_REQUESTS, 1, {"method": method, "endpoint": endpoint, "http_status": str(status)})
-        self._metrics.record(HTTP_DURATION, seconds, {"method": method, "endpoint": endpoint})
-        if status >= 500:
-            self._metrics.record(FAULTS, 1, {"kind": "http"})
+        count_request(self._metrics, str(scope["method"]), endpoint, status, seconds)

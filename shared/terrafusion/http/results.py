@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse
 from terrafusion.audit import Action
 from terrafusion.auth import Principal
 from terrafusion.deployment import Deployment
-from terrafusion.errors import Conflict, NotFound
+from terrafusion.errors import Conflict, Forbidden, NotFound
 from terrafusion.http.app import Caller, Term
 from terrafusion.http.jobs import StatusDocument, status_document
 from terrafusion.jobs.model import Job, timestamp
@@ -25,12 +25,25 @@ class ResultsDocument(StatusDocument):
     result: dict[str, Any] | None
 
 
-class ResultRoutes:
-    """A plugin's results and downloads; each view is recorded before it is answered."""
+RequireSight = Callable[[Principal, Job], None]
 
-    def __init__(self, plugin: Plugin, deployment: Callable[[], Deployment]) -> None:
+
+def sees_all(_caller: Principal, _job: Job) -> None:
+    """Who may see a plugin's results may see each of them."""
+
+
+class ResultRoutes:
+    """A plugin's results and downloads; each view is recorded before it is answered.
+
+    `require_sight` refuses a job's result to callers who may see the plugin's results, but not all that this one tells.
+    """
+
+    def __init__(
+        self, plugin: Plugin, deployment: Callable[[], Deployment], require_sight: RequireSight = sees_all
+    ) -> None:
         self._plugin = plugin
         self._deployment = deployment
+        self._require_sight = require_sight
         self.router = APIRouter(prefix=f"/api/v1/{plugin.slug}", tags=[plugin.slug])
         self.router.add_api_route(
             "/results/{job_id}", self.results, response_model=ResultsDocument, summary="A job's result"
@@ -73,7 +86,13 @@ class ResultRoutes:
 
     def _read(self, caller: Principal, job_id: str) -> tuple[Job, dict[str, Any] | None]:
         here = self._deployment()
-        job = here.access(self._plugin).job(caller, self._plugin.view_results, job_id)
+        access = here.access(self._plugin)
+        job = access.job(caller, self._plugin.view_results, job_id)
+        try:
+            self._require_sight(caller, job)
+        except Forbidden:
+            access.audit.add(access.record(caller, Action.DENIED, job.county_id, job_id, self._plugin.view_results))
+            raise
         return job, result_of(job, here.results)
 
     def _record(self, caller: Principal, action: Action, job: Job, detail: str | None = None) -> None:

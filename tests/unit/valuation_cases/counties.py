@@ -20,8 +20,12 @@ def columns(
     coordinates: bool = True,
     neighborhoods: bool = True,
     texts: bool = False,
+    lots: str = "",
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Columns of the tables of sales and properties: three properties for each sale, five years from 2019 on."""
+    """Columns of the tables of sales and properties: three properties for each sale, five years from 2019 on.
+
+    With `lots` every fifth property is bare land, of the class of that name; the others are of class `home`.
+    """
     rng = np.random.default_rng(seed)
     count = max(3 * sales, 30)
     east, north = rng.random(count), rng.random(count)
@@ -35,8 +39,15 @@ def columns(
     log_value = 5.6 + 0.75 * np.log(known["living_area_sqft"]) + 0.12 * np.log(known["land_area_sqft"])
     log_value += 0.003 * (known["year_built"] - 1950) + 0.05 * known["bathrooms"]
     log_value += 0.08 * known["quality"].astype(float) + 0.25 * np.sin(5 * east) + 0.2 * np.cos(4 * north)
+    if lots:
+        bare = np.arange(count) % 5 == 0
+        log_value = np.where(bare, 5 + 0.7 * np.log(known["land_area_sqft"]) + 0.25 * np.sin(5 * east), log_value)
+        known |= {name: np.where(bare, np.nan, known[name]) for name in ("living_area_sqft", "year_built", "bathrooms")}
+        known["quality"] = np.where(bare, "", known["quality"])
     properties: dict[str, Any] = {"property_id": np.array([f"P-{at:06}" for at in range(count)])}
     properties |= {name: known[name] for name in characteristics}
+    if lots:
+        properties["property_class"] = np.where(bare, lots, "home")
     if neighborhoods:
         properties["neighborhood"] = np.char.add(
             "N", ((east * 4).astype(int) * 4 + (north * 4).astype(int)).astype(str)
