@@ -36,7 +36,7 @@ class RunningCloud:
         """The cloud that runs on a state folder, if one does."""
         try:
             text = (state / "run.json").read_text(encoding="utf-8")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         run = json.loads(text)
         if not _alive(run["pid"]):

@@ -22,6 +22,7 @@ from local.gateway import Gateway, GatewayServer
 from local.gauges import LocalGauges
 from local.invocation import InvokeError, InvokeResult
 from local.issuer import Issuer
+from local.leases import end_leases
 from local.logfiles import LogFiles
 from local.plugins import metrics_of
 from local.private_files import write_private
@@ -166,6 +167,8 @@ class Cloud:
         specs = metrics_of(function.code for function in template.functions.values())
         self._adapter = Adapter(specs, self._state / "metrics.sqlite", self._gauges(template))
         self._functions = self._make_functions(template, logs)
+        if table := template.tables.get(JOBS_TABLE):
+            end_leases(self._endpoint.client("dynamodb"), table.name)
         self._endpoint.resume()
         self._undo.callback(self._server.stop)  # first of all, too: requests under way need the rest
         self._server.start(self._make_gateway(template, issuer, logs))

@@ -36,6 +36,15 @@ class CannotListen(CloudFailure):
         super().__init__(f"Nothing can listen on port {port} of {host}: {error.strerror or error}.")
 
 
+class CannotWrite(CloudFailure):
+    """The state cannot be kept there: it is no folder, or not this user's to write."""
+
+    def __init__(self, state: Path, error: OSError) -> None:
+        super().__init__(
+            f"Nothing can be written to {state}: {error.strerror or error}. Name another folder by --state."
+        )
+
+
 class DiskFull(CloudFailure):
     """There is no room where the cloud keeps its state."""
 
@@ -51,6 +60,9 @@ def room_in(state: Path) -> Iterator[None]:
         with tempfile.TemporaryFile(dir=state, buffering=0) as file:
             file.write(bytes(START_BYTES))
             os.fsync(file.fileno())
+    except OSError as error:
+        raise (DiskFull(state) if is_full(error, state) else CannotWrite(state, error)) from error
+    try:
         yield
     except (OSError, sqlite3.Error) as error:
         if not is_full(error, state):

@@ -50,8 +50,9 @@ class Column:
         values = _plain(batch.column(self.index))
         if not _is_readable(values):
             raise LoadError(
-                f"Column '{self.source_name}' holds text that is not UTF-8; convert the file, "
-                f"for example with iconv -f WINDOWS-1252 -t UTF-8."
+                f"Column '{self.source_name}' holds text that is not UTF-8. Beside a Shapefile, put a file of its name "
+                f"with the ending .cpg that names the encoding, such as 1252; convert a CSV or GeoJSON, for example "
+                f"with iconv -f WINDOWS-1252 -t UTF-8."
             )
         if self.standardised and values.type != self.arrow:
             return convert(values, self.type)

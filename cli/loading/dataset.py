@@ -207,12 +207,21 @@ def _open_parquet(file: Path) -> Dataset:
     """GDAL's build here has no Parquet driver: read GeoParquet 1.x (WKB) or a plain table with pyarrow."""
     try:
         with pq.ParquetFile(file) as parquet:
-            schema, count = parquet.schema_arrow, parquet.metadata.num_rows
+            schema, count = _decoded(parquet.schema_arrow), parquet.metadata.num_rows
     except (pa.ArrowException, OSError) as error:
         raise LoadError(f"{file.name} cannot be read: {error}. Check that it is a whole Parquet file.") from error
     name, crs = _geoparquet(schema)
     geometry = schema.get_field_index(name) if name else None
     return Dataset(str(file), None, "Parquet", crs, "Unknown" if name else None, count, _without(schema, geometry), {})
+
+
+def _decoded(schema: pa.Schema) -> pa.Schema:
+    """Without dictionaries: in Parquet they are a way of keeping values, where GDAL's are the codes of a domain."""
+    fields = [
+        field.with_type(field.type.value_type) if isinstance(field.type, pa.DictionaryType) else field
+        for field in schema
+    ]
+    return pa.schema(fields, schema.metadata)
 
 
 def _geoparquet(schema: pa.Schema) -> tuple[str | None, pyproj.CRS | None]:
@@ -234,4 +243,4 @@ def _parquet_rows(path: str) -> Iterator[Rows]:
         for batch in parquet.iter_batches(BATCH_ROWS):
             values = None if geometry is None else batch.column(geometry).to_numpy(zero_copy_only=False)
             geometries = None if values is None else np.asarray(shapely.from_wkb(values))
-            yield Rows(_attributes(batch, geometry), geometries)
+            yield Rows(_attributes(batch.cast(_decoded(batch.schema)), geometry), geometries)

@@ -120,6 +120,8 @@ def _check_archive(file: Path) -> None:
                     _check_shapefile_in(archive, name)
     except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
         raise _cut_short(file.name, f"it is no whole zip archive ({error})") from error
+    except RuntimeError as error:  # so says zipfile of a password
+        raise LoadError(f"{file.name} is encrypted; unpack it first.") from error
 
 
 def _check_shapefile_in(archive: zipfile.ZipFile, name: str) -> None:

@@ -17,7 +17,9 @@ from terrafusion.counties.standard import FLAG_WORDS
 ISO_DATE = re.compile(r"(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})(?:[T ].*)?")
 US_DATE = re.compile(r"(?P<m>\d{1,2})/(?P<d>\d{1,2})/(?P<y>\d{4})(?: .*)?")
 COMPACT_DATE = re.compile(r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})(?:\.0)?")
-NOT_OF_A_NUMBER = re.compile(r"[\s$,]")
+NOT_OF_A_NUMBER = re.compile(r"[\s$]")
+GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d*)?")
+"""Commas set thousands apart; one that sets decimals apart would make a number a hundred times as large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,11 @@ def to_text(value: Any) -> str | None:
 
 def to_number(value: Any) -> float | None:
     """A finite number; `$` and thousands' commas in text are passed over."""
+    if isinstance(value, str):
+        value = NOT_OF_A_NUMBER.sub("", value)
+        value = value.replace(",", "") if GROUPED.fullmatch(value) else value
     try:
-        number = float(NOT_OF_A_NUMBER.sub("", value) if isinstance(value, str) else value)
+        number = float(value)
     except (TypeError, ValueError):
         return None
     return number if abs(number) < float("inf") else None

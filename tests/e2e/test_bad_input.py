@@ -154,6 +154,17 @@ def test_an_area_that_cannot_be(
     assert body["errors"][0]["field"] == "area_of_interest"
 
 
+@pytest.mark.parametrize("content", [b"[" * 2_000, b'{"county_id": ' + b"9" * 5_000 + b"}"])
+def test_what_is_no_json_is_told_in_the_contract_s_words(gis: Client, content: bytes) -> None:
+    body = check_problem(gis.http.post("/api/v1/gis-export/run", content=content), 400)
+    assert (body["error"], body["message"]) == ("Invalid request format", "Request payload must be JSON.")
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+10:00", "9999-12-31T23:59:59-10:00"])
+def test_a_moment_beyond_the_calendar(gis: Client, moment: str) -> None:
+    check_problem(gis.get("/gis-export/list", county_id=gis.county, created_after=moment), 400, "created_after")
+
+
 def _within(depth: int, innermost: Any, wrap: Callable[[Any], Any]) -> Any:
     for _ in range(depth):
         innermost = wrap(innermost)

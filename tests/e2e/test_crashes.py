@@ -5,7 +5,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ def loaded_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     terrafusion("sample", "--parcels", "20000", "--output", str(folder / "files"))
     here = LocalCloud(folder / "state")
     here.start()
-    load_sample(here, "sample", folder / "files", ("parcels", "zoning", "roads"))
+    load_sample(here, "sample", folder / "files", ("parcels", "zoning", "roads", "sales"))
     here.stop()
     return here.state
 
@@ -156,6 +156,37 @@ def test_however_the_cloud_ends_no_process_stays_and_it_starts_again(
     assert {again.wait(job)["status"] for job in jobs} == {"COMPLETED"}
     listed = {item["job_id"] for item in again.get("/gis-export/list").json()["items"]}
     assert listed == {job["job_id"] for job in jobs}
+
+
+def test_a_job_of_a_queue_is_taken_up_again_when_the_cloud_was_killed(own_cloud: LocalCloud, connect: Connect) -> None:
+    """Its message is given again at once, and the lease of the dead worker must not keep it from the next."""
+    token = own_cloud.token("MarketAnalyst", "sample")
+    with httpx.Client(base_url=own_cloud.url, headers={"authorization": f"Bearer {token}"}, timeout=60) as http:
+        client = Client(http, "sample")
+        job = client.run("market-analysis", {"analysis_type": "hotspots", "parameters": {"permutations": 99_999}})
+        (worker,) = wait_until(lambda: own_cloud.workers("MarketAnalysisWorkerFunction"))
+        wait_until(lambda: http.get(job["links"]["status"]).json()["status"] == "RUNNING")
+        os.kill(worker, signal.SIGSTOP)
+        assert http.get(job["links"]["status"]).json()["status"] == "RUNNING"
+    own_cloud.stop(signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        os.kill(worker, signal.SIGKILL)
+
+    own_cloud.start()
+
+    with httpx.Client(base_url=own_cloud.url, headers={"authorization": f"Bearer {token}"}, timeout=60) as http:
+        assert Client(http, "sample").wait(job)["status"] == "COMPLETED"
+
+
+@pytest.mark.parametrize("command", [("up", "--port", "0"), ("load", "sample", "zoning", "nowhere.gpkg")])
+def test_a_state_that_is_no_folder_is_said_in_a_line(command: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    done = terrafusion(*command, "--state", str(tmp_path / "file"), check=False)
+
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert str(tmp_path / "file") in done.stderr.replace("\n", "")
 
 
 def test_a_second_cloud_on_the_same_folder_or_port_says_so(

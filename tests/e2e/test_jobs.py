@@ -192,3 +192,9 @@ def totals(gis: Client) -> dict[str, int]:
 
 
 assert {"COMPLETED"} < TERMINAL
+
+
+def test_an_early_year_hides_nothing(gis: Client) -> None:
+    gis.wait(gis.submit("CSV", ("zoning",)))
+    long_ago = gis.get("/gis-export/list", county_id=gis.county, created_after="0500-01-01T00:00:00Z").json()
+    assert long_ago["items"] == gis.get("/gis-export/list", county_id=gis.county).json()["items"] != []

@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 
 from local.aws.endpoint import AwsEndpoint
+from local.leases import end_leases
 from terrafusion.errors import FailureReason, InvalidRequest, JobSuperseded, NotFound
 from terrafusion.http.jobs import expected_end
 from terrafusion.jobs import Job, JobStatus, JobStore
 from terrafusion.jobs.model import TERMINAL, JobEvent, now
+from terrafusion.jobs.transitions import CLAIM_DELIVERED
 from terrafusion.storage import Storage
 from terrafusion.transactions import ConditionFailed
+from tests.integration.job_world import JOBS_TABLE
 
 
 def make(county: str = "a", plugin: str = "gis-export", **changes: Any) -> Job:
@@ -272,3 +275,14 @@ def test_a_running_job_is_expected_to_end_as_it_began(progress: int, seconds: fl
     if end and seconds:
         assert (end - start).total_seconds() == pytest.approx(seconds, abs=0.01)
     assert expected_end(make(), start) is None
+
+
+def test_at_the_cloud_s_start_the_leases_of_the_dead_are_over(store: JobStore, endpoint: AwsEndpoint, job: Job) -> None:
+    claim(store, job.job_id, "first")
+    assert store.claim(job.job_id, "second", now(), CLAIM_DELIVERED) is None
+
+    assert end_leases(endpoint.client("dynamodb"), JOBS_TABLE) >= 1
+
+    assert store.claim(job.job_id, "second", now() + timedelta(seconds=60), CLAIM_DELIVERED) is not None
+    with pytest.raises(JobSuperseded):
+        store.report(job.job_id, "first", 10, "")

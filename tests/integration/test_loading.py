@@ -353,6 +353,35 @@ def test_a_column_that_is_not_what_its_standard_name_says_is_refused_in_a_table(
         load(tmp_path / "p.csv", "properties", key="property_id")
 
 
+def test_texts_that_parquet_keeps_as_a_dictionary_stay_texts(tmp_path: Path, load: Load) -> None:
+    keys = pa.array(["14-0020", "14-0010", "14-0020", None]).dictionary_encode()
+    pq.write_table(pa.table({"property_id": keys, "deed": keys}), tmp_path / "p.parquet")
+
+    prepared = load(tmp_path / "p.parquet", "properties", key="property_id")
+
+    table = pq.read_table(prepared.directory / "data.parquet")
+    assert table["property_id"].to_pylist() == table["deed"].to_pylist() == ["14-0020", "14-0010", "14-0020", None]
+
+
+def test_decimal_commas_are_no_thousands(tmp_path: Path, load: Load) -> None:
+    (tmp_path / "p.csv").write_text('property_id,assessed_land_value\n1,"250000,50"\n2,"1,5"\n')
+    with pytest.raises(LoadError, match="'250000,50'"):
+        load(tmp_path / "p.csv", "properties", key="property_id")
+
+
+def test_an_encrypted_archive_is_refused(tmp_path: Path, load: Load) -> None:
+    file = tmp_path / "p.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("p.csv", "a\n1\n")
+    content = bytearray(file.read_bytes())
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(signature) + flags] |= 1
+    file.write_bytes(content)
+
+    with pytest.raises(LoadError, match="encrypted"):
+        load(file, "properties")
+
+
 def test_listings_of_a_listing_service_get_the_standard_types(tmp_path: Path, load: Load) -> None:
     (tmp_path / "mls.csv").write_text(
         "ListingId,Parcel,ListingContractDate,OffMarketDate,CloseDate,ListPrice,ClosePrice,StandardStatus\n"

@@ -100,6 +100,12 @@ def test_an_address_that_is_none_for_callbacks_is_refused(url: str) -> None:
         Endpoint.parse(url)
 
 
+@pytest.mark.parametrize("host", ["hooks..county.gov", ".county.gov", f"{'a' * 64}.com"])
+def test_a_name_that_no_resolver_takes_is_refused_when_it_is_read(host: str) -> None:
+    with pytest.raises(RefusedAddress, match="no host's name"):
+        Endpoint.parse(f"https://{host}/hook")
+
+
 @pytest.mark.parametrize(
     "address",
     [
@@ -128,6 +134,13 @@ def test_an_address_that_is_none_for_callbacks_is_refused(url: str) -> None:
         "64:ff9b::7f00:1",
         "2002:7f00:1::",
         "2001:db8::1",
+        "64:ff9b:1::7f00:1",
+        "fec0::1",
+        "::7f00:1",
+        "::ffff:0:7f00:1",
+        "3fff::1",
+        "5f00::1",
+        "192.88.99.1",
     ],
 )
 def test_no_address_of_anybody_s_own_network_is_public(address: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,7 @@ def test_what_is_no_date_is_none(text: str) -> None:
 @given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e12, max_value=1e12))
 def test_money_is_read_as_it_is_written(amount: float) -> None:
     assert to_number(f"$ {amount:,.2f}") == float(f"{amount:.2f}")
+    assert to_number(f"{amount:.2f}".replace(".", ",")) is None
 
 
 @pytest.mark.parametrize(

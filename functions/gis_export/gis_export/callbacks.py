@@ -25,8 +25,10 @@ TIMESTAMP_HEADER, SIGNATURE_HEADER, DELIVERY_HEADER = (
     "TerraFusion-Signature",
     "TerraFusion-Delivery",
 )
-NOT_PUBLIC = tuple(ipaddress.ip_network(text) for text in ("64:ff9b::/96", "2002::/16", "192.0.0.0/24"))
-"""Ways in which an address of IPv6 stands for one of IPv4, which may be private; and what Python 3.11 lets by."""
+UNICAST = ipaddress.ip_network("2000::/3")
+"""What of IPv6 is given to anybody (RFC 4291); beside it lie ways of writing addresses of IPv4, private ones too."""
+NOT_PUBLIC = tuple(ipaddress.ip_network(t) for t in ("2002::/16", "3fff::/20", "192.0.0.0/24", "192.88.99.0/24"))
+"""Tunnels, and what Python 3.11 lets by."""
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -68,6 +70,10 @@ class Endpoint:
             raise RefusedAddress("A callback goes to an https address.")
         if not parts.hostname or parts.username is not None or parts.password is not None or parts.fragment:
             raise RefusedAddress("A callback's address names a host, and carries no credentials and no fragment.")
+        try:
+            parts.hostname.encode("idna")
+        except UnicodeError:
+            raise RefusedAddress(f"{parts.hostname} is no host's name: a part of it is empty or too long.") from None
         secure = parts.scheme == "https"
         query = f"?{parts.query}" if parts.query else ""
         return cls(secure, parts.hostname, port or (443 if secure else 80), (parts.path or "/") + query)
@@ -97,6 +103,8 @@ def is_public(address: Address) -> bool:
     """Whether an address is anybody's on the Internet: not private, link-local, loopback, reserved or a tunnel."""
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         return is_public(address.ipv4_mapped)
+    if isinstance(address, ipaddress.IPv6Address) and address not in UNICAST:
+        return False
     if any(address in network for network in NOT_PUBLIC):
         return False
     return address.is_global and not address.is_multicast

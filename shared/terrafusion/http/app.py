@@ -8,12 +8,12 @@ import uuid
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, BeforeValidator, Field, RootModel
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, RootModel
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
@@ -40,8 +40,15 @@ def _as_text(value: Any) -> Any:
     return value
 
 
-Moment = Annotated[datetime, BeforeValidator(_as_text)]
-"""A moment in a query; pydantic alone would take a number for seconds since 1970."""
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    except OverflowError:
+        raise ValueError("lies before the year 1 or after 9999 in UTC") from None
+
+
+Moment = Annotated[datetime, BeforeValidator(_as_text), AfterValidator(_in_utc)]
+"""A moment in a query, in UTC; pydantic alone would take a number for seconds since 1970."""
 
 
 class FieldProblem(BaseModel):
@@ -191,6 +198,7 @@ async def _on_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101  registered for these alone
     allowed = (error.headers or {}).get("Allow", "")
     texts = {
+        400: ("Invalid request format", "Request payload must be JSON."),
         404: ("Not found", f"There is no {request.url.path} here; see /api/v1/docs."),
         405: ("Method not allowed", f"{request.url.path} takes {allowed}, not {request.method}."),
     }

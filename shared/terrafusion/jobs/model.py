@@ -94,4 +94,4 @@ def now() -> datetime:
 
 def timestamp(moment: datetime | None) -> str | None:
     """RFC 3339 with a fixed width, so that text order is time order."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ") if moment else None
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z" if moment else None
