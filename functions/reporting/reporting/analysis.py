@@ -88,7 +88,7 @@ def analyse(context: Context, strata: Sequence[Stratum]) -> Analysis:
     """
     parameters, standard, level = context.plan.parameters, context.standard, context.confidence
     context.progress(0.05, "Selecting sales")
-    selection = select(context.database, parameters)
+    selection = select(context.database, parameters, context.snapshot.published_at.date())
     sample, adjustment = _adjusted(selection, parameters)
     found = outliers(sample)
     whole = study(sample, level=level)

@@ -29,6 +29,7 @@ PROPERTY_FIELDS = (
 )
 EXCLUSIONS: Mapping[str, str] = {
     "invalid": "marked as not valid by the county",
+    "future_date": "dated after the data were published",
     "no_price": "no sale price",
     "price_not_positive": "sale price of 0 or below",
     "no_value": "no assessed value",
@@ -99,8 +100,10 @@ class Selection:
         }
 
 
-def select(database: duckdb.DuckDBPyConnection, parameters: ReportParameters) -> Selection:
+def select(database: duckdb.DuckDBPyConnection, parameters: ReportParameters, published: date) -> Selection:
     """Read a county's sales, joined with its properties, and sort out what cannot be used.
+
+    A date after the data were `published` is a mistake: such a sale is left out, lest a trend or a period run to it.
 
     Raises
     ------
@@ -108,7 +111,7 @@ def select(database: duckdb.DuckDBPyConnection, parameters: ReportParameters) ->
         INSUFFICIENT_SALES, saying what was left out and why.
     """
     source = _value_source(database, parameters.value_source or "auto")
-    database.execute(f"CREATE OR REPLACE TEMP VIEW joined AS {_joined(database, source)}")
+    database.execute(f"CREATE OR REPLACE TEMP VIEW joined AS {_joined(database, source, published)}")
     where, values, filters = _filters(parameters)
     _check_terms(database, parameters)
     read = _count(database, "SELECT count(*) FROM joined", [])
@@ -145,7 +148,7 @@ def _value_source(database: duckdb.DuckDBPyConnection, wanted: str) -> str:
     return "sale" if known or not _has(database, "properties") else "roll"
 
 
-def _joined(database: duckdb.DuckDBPyConnection, source: str) -> str:
+def _joined(database: duckdb.DuckDBPyConnection, source: str, published: date) -> str:
     """Sales with what their properties add: a field of the sales' own goes first. One row a sale, whatever repeats."""
     own = {row[0] for row in database.execute("DESCRIBE sales").fetchall()}
     has_properties = _has(database, "properties")
@@ -170,6 +173,7 @@ def _joined(database: duckdb.DuckDBPyConnection, source: str) -> str:
                CAST(s.sale_date AS DATE) AS sale_date,
                CAST(s.sale_price AS DOUBLE) AS price, CAST({value} AS DOUBLE) AS assessed,
                CASE WHEN s.is_valid = FALSE THEN 'invalid'
+                    WHEN CAST(s.sale_date AS DATE) > DATE '{published}' THEN 'future_date'
                     WHEN s.sale_price IS NULL OR isnan(s.sale_price) THEN 'no_price'
                     WHEN s.sale_price <= 0 THEN 'price_not_positive'
                     WHEN {value} IS NULL OR isnan({value}) THEN 'no_value'

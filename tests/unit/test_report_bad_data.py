@@ -1,0 +1,130 @@
+"""What is wrong in a county's tables moves no figure of a report, and is counted; what cannot be answered says why."""
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from reporting.content import Facts, Report
+from reporting.job import MAKERS
+from terrafusion.counties import CountyConfiguration
+from tests.counties import context
+
+pytestmark = pytest.mark.slow
+
+COUNT = 200
+PUBLISHED = date(2026, 3, 1)
+FUTURE = "dated after the data were published"
+
+
+def town() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Houses of one value, each sold once over two years in which prices rose by 0.6 % a month."""
+    rng = np.random.default_rng(5)
+    month = np.arange(COUNT) % 24
+    ids = [f"R{at}" for at in range(COUNT)]
+    properties = pd.DataFrame(
+        {
+            "property_id": ids,
+            "property_class": "residential",
+            "zip_code": "01234",
+            "neighborhood": "N1",
+            "current_assessed_value_total": 200_000.0,
+            "prior_assessed_value_total": 190_000.0 + np.arange(COUNT),
+        }
+    )
+    sales = pd.DataFrame(
+        {
+            "sale_id": [f"S{at}" for at in range(COUNT)],
+            "property_id": ids,
+            "sale_date": [date(2024 + m // 12, m % 12 + 1, 10) for m in month],
+            "sale_price": np.round(200_000 * 1.006**month / rng.uniform(0.92, 1.08, COUNT)),
+            "is_valid": True,
+            "assessed_value": 200_000.0,
+        }
+    )
+    return properties, sales
+
+
+PROPERTIES, SALES = town()
+
+
+def sale(**changes: Any) -> pd.DataFrame:
+    """The town's sales and one more of its first house."""
+    one = {
+        "sale_id": "SX", "property_id": "R0", "sale_date": date(2025, 6, 10), "sale_price": 215_000.0,
+        "is_valid": True, "assessed_value": 200_000.0,
+    }  # fmt: skip
+    return pd.concat([SALES, pd.DataFrame([one | changes])], ignore_index=True)
+
+
+def report(
+    folder: Path, kind: str, sales: pd.DataFrame = SALES, properties: pd.DataFrame = PROPERTIES, **parameters: Any
+) -> Report:
+    tables = {"properties": properties, "sales": sales}
+    arrow = {name: pa.Table.from_pandas(table, preserve_index=False) for name, table in tables.items()}
+    here = context(folder, arrow, kind, CountyConfiguration(), **parameters)
+    return MAKERS[here.plan.report_type](here)
+
+
+def facts(made: Report, key: str) -> dict[str, str]:
+    found = next(b for s in made.sections for b in s.blocks if isinstance(b, Facts) and b.key == key)
+    return dict(found.items)
+
+
+def texts(made: Report) -> str:
+    return " ".join(str(block) for section in made.sections for block in section.blocks)
+
+
+@pytest.mark.parametrize("time_adjust", [False, True])
+def test_a_sale_dated_in_the_future_moves_no_ratio_study(tmp_path: Path, time_adjust: bool) -> None:
+    plain = report(tmp_path, "sales_ratio_study", time_adjust=time_adjust)
+    typo = report(tmp_path, "sales_ratio_study", sale(sale_date=date(2205, 6, 10)), time_adjust=time_adjust)
+
+    assert typo.summary == plain.summary
+    assert typo.document["time_adjustment"] == plain.document["time_adjustment"]
+    assert typo.document["selection"]["excluded"] == {FUTURE: 1}
+    assert facts(typo, "inputs")[f"Left out: {FUTURE}"] == "1"
+
+
+def test_a_sale_of_the_day_of_publication_counts(tmp_path: Path) -> None:
+    made = report(tmp_path, "sales_ratio_study", sale(sale_date=PUBLISHED))
+    assert made.summary["sales_used"] == COUNT + 1
+
+
+def test_a_sale_dated_in_the_future_is_to_be_looked_at(tmp_path: Path) -> None:
+    made = report(tmp_path, "sales_validation", sale(sale_date=date(2205, 6, 10)))
+
+    assert made.summary["by_reason"]["future_date"] == 1
+    assert made.summary["by_reason"]["unusable"] == 0
+    row = next(row for row in made.main.rows if row[0] == "SX")
+    assert FUTURE in str(row[7])
+
+
+@pytest.mark.parametrize("asked", [{}, {"sold_from": "2024-06-01", "sold_to": "2099-12-31"}])
+def test_a_sale_dated_in_the_future_makes_no_property_sold(tmp_path: Path, asked: dict[str, str]) -> None:
+    unsold = PROPERTIES.assign(property_id=[f"U{at}" for at in range(COUNT)])
+    roll = pd.concat([PROPERTIES, unsold], ignore_index=True)
+    plain = report(tmp_path, "value_change", properties=roll, **asked)
+    typo = report(
+        tmp_path, "value_change", sale(property_id="U0", sale_date=date(2062, 6, 1)), properties=roll, **asked
+    )
+
+    assert typo.summary["sold_unsold"] == plain.summary["sold_unsold"]
+    assert typo.summary["sold_unsold"]["sold"] > 100
+    assert FUTURE not in texts(plain)
+    assert f"Passed over, as {FUTURE}: 1." in texts(typo)
+
+
+def test_a_roll_whose_last_sale_is_in_the_future_is_measured_by_the_others(tmp_path: Path) -> None:
+    days: list[date] = [PUBLISHED - timedelta(days=at) for at in range(COUNT)]
+    roll = PROPERTIES.assign(last_sale_date=[date(2205, 6, 10), *days[1:]])
+    table = pa.Table.from_pandas(roll, preserve_index=False)
+    here = context(tmp_path, {"properties": table}, "value_change", CountyConfiguration())
+    made = MAKERS[here.plan.report_type](here)
+
+    assert made.summary["sold_unsold"]["sold"] == COUNT - 1
+    assert f"to {days[1]} in the properties' last_sale_date" in texts(made)
