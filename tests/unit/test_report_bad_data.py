@@ -1,5 +1,6 @@
 """What is wrong in a county's tables moves no figure of a report, and is counted; what cannot be answered says why."""
 
+import math
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -128,3 +129,22 @@ def test_a_roll_whose_last_sale_is_in_the_future_is_measured_by_the_others(tmp_p
 
     assert made.summary["sold_unsold"]["sold"] == COUNT - 1
     assert f"to {days[1]} in the properties' last_sale_date" in texts(made)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"sale_price": 1e308}, "sale price of 1,000,000,000,000,000 dollars or more"),
+        ({"sale_price": math.inf}, "sale price of 1,000,000,000,000,000 dollars or more"),
+        ({"assessed_value": 1e15}, "assessed value of 1,000,000,000,000,000 dollars or more"),
+        ({"assessed_value": math.inf}, "assessed value of 1,000,000,000,000,000 dollars or more"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["sales_ratio_study", "vertical_equity", "sales_validation"])
+def test_an_amount_that_is_no_money_is_left_out_and_counted(
+    tmp_path: Path, kind: str, changes: dict[str, float], reason: str
+) -> None:
+    made = report(tmp_path, kind, sale(**changes))
+
+    assert made.document["selection"]["excluded"] == {reason: 1}
+    assert made.document["selection"]["used"] == COUNT

@@ -27,13 +27,17 @@ PROPERTY_FIELDS = (
     "current_assessed_value_total",
     "situs_address_full",
 )
+MOST_MONEY = 1e15
+"""From a quadrillion dollars on, a price or value is a mistake; beyond it cents are no longer exact."""
 EXCLUSIONS: Mapping[str, str] = {
     "invalid": "marked as not valid by the county",
     "future_date": "dated after the data were published",
     "no_price": "no sale price",
     "price_not_positive": "sale price of 0 or below",
+    "price_too_large": f"sale price of {MOST_MONEY:,.0f} dollars or more",
     "no_value": "no assessed value",
     "value_not_positive": "assessed value of 0 or below",
+    "value_too_large": f"assessed value of {MOST_MONEY:,.0f} dollars or more",
 }
 """Reasons for which a selected sale is left out, in the order in which they are looked for."""
 
@@ -176,8 +180,10 @@ def _joined(database: duckdb.DuckDBPyConnection, source: str, published: date) -
                     WHEN CAST(s.sale_date AS DATE) > DATE '{published}' THEN 'future_date'
                     WHEN s.sale_price IS NULL OR isnan(s.sale_price) THEN 'no_price'
                     WHEN s.sale_price <= 0 THEN 'price_not_positive'
+                    WHEN s.sale_price >= {MOST_MONEY} THEN 'price_too_large'
                     WHEN {value} IS NULL OR isnan({value}) THEN 'no_value'
-                    WHEN {value} <= 0 THEN 'value_not_positive' ELSE '' END AS excluded,
+                    WHEN {value} <= 0 THEN 'value_not_positive'
+                    WHEN {value} >= {MOST_MONEY} THEN 'value_too_large' ELSE '' END AS excluded,
                CASE s.is_valid WHEN TRUE THEN 'yes' WHEN FALSE THEN 'no' ELSE NULL END AS is_valid,
                {field("property_class")} AS property_class, {field("neighborhood")} AS neighborhood,
                {field("zip_code")} AS zip_code, {field("year_built")} AS year_built,
