@@ -148,3 +148,17 @@ def test_an_amount_that_is_no_money_is_left_out_and_counted(
 
     assert made.document["selection"]["excluded"] == {reason: 1}
     assert made.document["selection"]["used"] == COUNT
+
+
+@pytest.mark.parametrize("value", [1e15, -1e17, 1e308, math.inf])
+def test_a_value_of_the_roll_that_is_no_money_is_missing_and_counted(tmp_path: Path, value: float) -> None:
+    field = "current_assessed_value_total"
+    typo = PROPERTIES.assign(**{field: [value, 90_000_000_000_000.0, *PROPERTIES[field][2:]]})
+    label = "With a value of 1,000,000,000,000,000 dollars or more, read as missing"
+    summary = report(tmp_path, "assessment_roll_summary", properties=typo)
+    change = report(tmp_path, "value_change", properties=typo)
+
+    assert summary.summary["current_value"] == f"{90_000_000_000_000 + (COUNT - 2) * 200_000}.00"
+    assert facts(summary, "missing")[label] == facts(summary, "missing")["Without a current value"] == "1"
+    assert change.summary["properties_compared"] == COUNT - 1
+    assert facts(change, "inputs")[label] == facts(change, "inputs")["Left out: no current value"] == "1"

@@ -10,6 +10,7 @@ from reporting.chasing import sold_between, sold_facts
 from reporting.content import Block, Cell, Column, Facts, Figure, Report, Section, Table, Text, Unit
 from reporting.context import Context
 from reporting.roll import GROUPS, Roll, open_roll
+from reporting.selection import MOST_MONEY
 from terrafusion.charts import Axis, Chart, Histogram, Rule
 from terrafusion.charts import Unit as ChartUnit
 from terrafusion.errors import FailureReason, JobFailure
@@ -99,14 +100,16 @@ def _facts(roll: Roll, compared: int, prior: Any, current: Any, median: float) -
 
 
 def _counts(roll: Roll, compared: int) -> list[tuple[str, str]]:
-    no_current, no_prior, zero = roll.query(
+    no_current, no_prior, zero, too_large = roll.query(
         """SELECT count(*) FILTER (current_value IS NULL),
                   count(*) FILTER (current_value IS NOT NULL AND prior_value IS NULL),
-                  count(*) FILTER (current_value IS NOT NULL AND prior_value <= 0) FROM roll"""
+                  count(*) FILTER (current_value IS NOT NULL AND prior_value <= 0),
+                  count(*) FILTER (is_total_too_large) FROM roll"""
     )[0]
     return [
         ("Properties read", f"{roll.read:,}"),
         ("Filters", "; ".join(roll.filters) or "none"),
+        (f"With a value of {MOST_MONEY:,.0f} dollars or more, read as missing", f"{too_large:,}"),
         ("Left out: no current value", f"{no_current:,}"),
         ("Left out: no prior value", f"{no_prior:,}"),
         ("Left out: prior value of 0 or below", f"{zero:,}"),

@@ -28,7 +28,7 @@ PROPERTY_FIELDS = (
     "situs_address_full",
 )
 MOST_MONEY = 1e15
-"""From a quadrillion dollars on, a price or value is a mistake; beyond it cents are no longer exact."""
+"""From so many dollars on, a price or value is a mistake: no property is worth as much."""
 EXCLUSIONS: Mapping[str, str] = {
     "invalid": "marked as not valid by the county",
     "future_date": "dated after the data were published",
