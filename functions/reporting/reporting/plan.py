@@ -81,6 +81,8 @@ def plan(request: ReportRequest, snapshot: CountySnapshot, configuration: County
     filled = _with_defaults(request.parameters, kind, configuration, columns)
     _check_standard(filled.standard, configuration)
     _check_value_source(filled.value_source, kind, snapshot)
+    if filled.adjust_to and not filled.time_adjust:
+        raise _refuse("parameters.adjust_to", "adjust_to needs time_adjust: without it prices stay as they are.")
     if request.report_type is ReportType.PROPERTY_RECORD_CARD and not (filled.property_id or filled.property_ids):
         raise _refuse("parameters.property_id", "Say which property, with property_id or property_ids.")
     return ReportPlan(request.report_type, output_format, filled.model_copy(update={"output_format": output_format}))
