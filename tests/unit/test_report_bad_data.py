@@ -13,6 +13,7 @@ import pytest
 from reporting.content import Facts, Report
 from reporting.job import MAKERS
 from terrafusion.counties import CountyConfiguration
+from terrafusion.errors import FailureReason, JobFailure
 from tests.counties import context
 
 pytestmark = pytest.mark.slow
@@ -162,3 +163,25 @@ def test_a_value_of_the_roll_that_is_no_money_is_missing_and_counted(tmp_path: P
     assert facts(summary, "missing")[label] == facts(summary, "missing")["Without a current value"] == "1"
     assert change.summary["properties_compared"] == COUNT - 1
     assert facts(change, "inputs")[label] == facts(change, "inputs")["Left out: no current value"] == "1"
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "2019-01-09", "2030-12-11"])
+def test_prices_are_not_brought_to_a_day_far_from_the_sales(tmp_path: Path, day: str) -> None:
+    with pytest.raises(JobFailure, match="five years from the sales, of 2024-01-10 to 2025-12-10") as failed:
+        report(tmp_path, "sales_ratio_study", time_adjust=True, adjust_to=day)
+    assert failed.value.reason is FailureReason.INSUFFICIENT_SALES
+
+
+@pytest.mark.parametrize("day", ["2019-01-10", "2030-12-10"])
+def test_prices_are_brought_to_a_day_within_five_years_of_the_sales(tmp_path: Path, day: str) -> None:
+    made = report(tmp_path, "sales_ratio_study", time_adjust=True, adjust_to=day)
+    assert made.document["time_adjustment"]["to"] == day
+
+
+def test_a_trend_of_a_few_days_that_leaves_all_money_says_so(tmp_path: Path) -> None:
+    few = SALES.head(20).assign(
+        sale_date=[date(2025, 6, d) for d in range(1, 21)], sale_price=[100_000.0 * 2**d for d in range(20)]
+    )
+    with pytest.raises(JobFailure, match="beyond all money") as failed:
+        report(tmp_path, "sales_ratio_study", few, time_adjust=True, adjust_to="2029-01-01")
+    assert failed.value.reason is FailureReason.INSUFFICIENT_SALES
