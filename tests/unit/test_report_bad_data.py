@@ -185,3 +185,21 @@ def test_a_trend_of_a_few_days_that_leaves_all_money_says_so(tmp_path: Path) -> 
     with pytest.raises(JobFailure, match="beyond all money") as failed:
         report(tmp_path, "sales_ratio_study", few, time_adjust=True, adjust_to="2029-01-01")
     assert failed.value.reason is FailureReason.INSUFFICIENT_SALES
+
+
+@pytest.mark.parametrize("kind", ["sales_ratio_study", "assessment_roll_summary"])
+def test_a_term_is_found_among_thousands(tmp_path: Path, kind: str) -> None:
+    count = 5_400
+    roll = pd.DataFrame(
+        {
+            "property_id": [f"R{at}" for at in range(count)],
+            "zip_code": [str(10_000 + at) for at in range(count)],
+            "current_assessed_value_total": 200_000.0,
+        }
+    )
+    sales = pd.DataFrame({"property_id": roll["property_id"], "sale_price": 210_000.0, "sale_date": date(2025, 6, 10)})
+    made = report(tmp_path, kind, sales, roll, zip_code=["15399", "10000"])
+
+    assert (made.summary.get("sales_used") or made.summary.get("properties")) == 2
+    with pytest.raises(JobFailure, match="Did you mean 15399 or"):
+        report(tmp_path, kind, sales, roll, zip_code=["15399", "1539"])

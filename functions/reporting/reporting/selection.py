@@ -228,13 +228,19 @@ def check_terms(
     ------
     JobFailure
     """
-    query = f"SELECT DISTINCT {name} FROM {table} WHERE {name} IS NOT NULL ORDER BY 1 LIMIT 5000"  # noqa: S608
-    known = [row[0] for row in database.execute(query).fetchall()]
+    query = f"SELECT DISTINCT {name} FROM {table} WHERE list_contains(?, {name})"  # noqa: S608
+    found = {row[0] for row in database.execute(query, [list(terms)]).fetchall()}
     for term in terms:
-        if term not in known:
-            near = get_close_matches(term, known, n=3) or known[:8]
-            words = f"Did you mean {' or '.join(near)}?" if known else "That field is empty."
-            raise JobFailure(reason, f"No row has the {name} '{term}'. {words}")
+        if term not in found:
+            raise JobFailure(reason, f"No row has the {name} '{term}'. {_suggestion(database, table, name, term)}")
+
+
+def _suggestion(database: duckdb.DuckDBPyConnection, table: str, name: str, term: str) -> str:
+    query = f"""SELECT {name} FROM {table} WHERE {name} IS NOT NULL GROUP BY {name}
+        ORDER BY levenshtein({name}, ?), {name} LIMIT 50"""  # noqa: S608
+    nearest = [row[0] for row in database.execute(query, [term]).fetchall()]
+    near = get_close_matches(term, nearest, n=3) or nearest[:8]
+    return f"Did you mean {' or '.join(near)}?" if near else "That field is empty."
 
 
 def _sales(rows: Mapping[str, Any]) -> Sales:
