@@ -203,3 +203,21 @@ def test_a_term_is_found_among_thousands(tmp_path: Path, kind: str) -> None:
     assert (made.summary.get("sales_used") or made.summary.get("properties")) == 2
     with pytest.raises(JobFailure, match="Did you mean 15399 or"):
         report(tmp_path, kind, sales, roll, zip_code=["15399", "1539"])
+
+
+@pytest.mark.parametrize("kind", ["sales_ratio_study", "vertical_equity", "sales_validation"])
+def test_rows_that_repeat_a_property_count_alike_in_any_order_and_are_counted(tmp_path: Path, kind: str) -> None:
+    elsewhere = PROPERTIES.assign(neighborhood="N2", zip_code=None)
+    unknown = PROPERTIES.assign(neighborhood=None)
+    roll = pd.concat([PROPERTIES, elsewhere, unknown], ignore_index=True)
+    orders = (roll, roll[::-1], roll.sample(frac=1, random_state=3))
+    first, *others = (report(tmp_path, kind, properties=rows) for rows in orders)
+
+    for other in others:
+        assert other.summary == first.summary
+        assert [list(row) for row in other.main.rows] == [list(row) for row in first.main.rows]
+    assert first.document["selection"]["roll_rows_repeated"] == 2 * COUNT
+    assert facts(first, "inputs")["Rows of the roll passed over, as another stands for their property"] == "400"
+    if kind == "sales_ratio_study":
+        groups = {row[1]: row[2] for row in first.main.rows if row[0] in {"neighborhood", "zip_code"}}
+        assert groups == {"N1": COUNT, "01234": COUNT}

@@ -26,7 +26,11 @@ PROPERTY_FIELDS = (
     "living_area_sqft",
     "current_assessed_value_total",
     "situs_address_full",
+    "lon",
+    "lat",
 )
+"""What a property adds to its sales. Of rows that repeat a property the one with the highest value counts, of equal
+ones the first by class, neighborhood and so on, known before unknown: nothing depends on the order of rows."""
 MOST_MONEY = 1e15
 """From so many dollars on, a price or value is a mistake: no property is worth as much."""
 EXCLUSIONS: Mapping[str, str] = {
@@ -74,7 +78,8 @@ class Sales:
 class Selection:
     """The sales of a study and how they came to be: counts of rows read, selected, left out by reason, and kept.
 
-    `all` are the selected sales, `used` those that are kept.
+    `all` are the selected sales, `used` those that are kept; `repeats` are the rows of the roll that were passed over,
+    as another stands for their property.
     """
 
     read: int
@@ -82,6 +87,7 @@ class Selection:
     excluded: Mapping[str, int]
     filters: Sequence[str]
     value_source: str
+    repeats: int
     all: Sales
     used: Sales
 
@@ -101,6 +107,7 @@ class Selection:
             "used": len(self.used),
             "filters": list(self.filters),
             "value_source": self.value_source,
+            "roll_rows_repeated": self.repeats,
         }
 
 
@@ -130,7 +137,7 @@ def select(database: duckdb.DuckDBPyConnection, parameters: ReportParameters, pu
         for key, text in EXCLUSIONS.items()
         if (every.excluded == key).any()
     }
-    made = Selection(read, len(every), reasons, filters, source, every, kept)
+    made = Selection(read, len(every), reasons, filters, source, _repeats(database), every, kept)
     if not len(kept):
         raise JobFailure(FailureReason.INSUFFICIENT_SALES, _nothing_left(made))
     return made
@@ -164,10 +171,11 @@ def _joined(database: duckdb.DuckDBPyConnection, source: str, published: date) -
         return f"COALESCE({', '.join(parts)})" if parts else f"CAST(NULL AS {types.get(name, 'VARCHAR')})"
 
     value = "s.assessed_value" if source == "sale" else field("current_assessed_value_total")
+    order = ", ".join(f"{name} NULLS LAST" for name in PROPERTY_FIELDS)
     join = (
-        "LEFT JOIN (SELECT * FROM properties WHERE property_id IS NOT NULL "
-        "QUALIFY row_number() OVER (PARTITION BY property_id ORDER BY current_assessed_value_total DESC NULLS LAST) = 1"
-        ") p ON p.property_id = s.property_id"
+        f"""LEFT JOIN (SELECT * FROM properties WHERE property_id IS NOT NULL QUALIFY row_number() OVER
+            (PARTITION BY property_id ORDER BY current_assessed_value_total DESC NULLS LAST, {order}) = 1
+        ) p ON p.property_id = s.property_id"""  # noqa: S608  names are the standard's
         if has_properties
         else ""
     )
@@ -189,6 +197,12 @@ def _joined(database: duckdb.DuckDBPyConnection, source: str, published: date) -
                {field("zip_code")} AS zip_code, {field("year_built")} AS year_built,
                {field("living_area_sqft")} AS living_area_sqft, {place[0]} AS lon, {place[1]} AS lat
         FROM sales s {join}"""  # noqa: S608  names are the standard's, not the request's
+
+
+def _repeats(database: duckdb.DuckDBPyConnection) -> int:
+    if not _has(database, "properties"):
+        return 0
+    return _count(database, "SELECT count(property_id) - count(DISTINCT property_id) FROM properties", [])
 
 
 def _filters(parameters: ReportParameters) -> tuple[str, list[Any], list[str]]:

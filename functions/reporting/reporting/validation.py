@@ -272,5 +272,6 @@ def _counts(selection: Selection, flagged: int) -> list[tuple[str, str]]:
         ("Sales read", f"{selection.read:,}"),
         ("Filters", "; ".join(selection.filters) or "none"),
         ("Sales judged", f"{len(selection.all):,}"),
+        ("Rows of the roll passed over, as another stands for their property", f"{selection.repeats:,}"),
         ("Sales flagged", f"{flagged:,}"),
     ]
