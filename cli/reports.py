@@ -13,6 +13,10 @@ from cli.output import console, file_size, print_json
 from cli.running import run_to_end, target_path
 
 PLUGIN = "reporting"
+TEXTS = frozenset({"zip_code", "neighborhood", "property_class", "property_id", "property_ids"})
+"""Parameters that are text even when they look like numbers."""
+LISTS = frozenset({"zip_code", "neighborhood", "property_class", "property_ids", "stratify"})
+"""Parameters that are lists: one value is a list of one."""
 
 
 def report(
@@ -75,7 +79,7 @@ def report(
 
 
 def read_settings(settings: list[str]) -> dict[str, Any]:
-    """Parameters out of `NAME=VALUE`: a value that is JSON is that, any other is text.
+    """Parameters out of `NAME=VALUE`: a value that is JSON is that, save numbers where text belongs; any other is text.
 
     Raises
     ------
@@ -87,11 +91,17 @@ def read_settings(settings: list[str]) -> dict[str, Any]:
         name, equals, text = setting.partition("=")
         if not equals or not name.strip() or not text.strip():
             raise UsageFailure(f"--set wants NAME=VALUE, not '{setting}'.")
-        try:
-            parameters[name.strip()] = json.loads(text)
-        except ValueError:
-            parameters[name.strip()] = text.strip()
+        parameters[name.strip()] = _value(name.strip(), text.strip())
     return parameters
+
+
+def _value(name: str, text: str) -> Any:
+    number = str if name in TEXTS else None
+    try:
+        value = json.loads(text, parse_int=number, parse_float=number, parse_constant=number)
+    except ValueError:
+        value = text
+    return value if name not in LISTS or isinstance(value, list | None) else [value]
 
 
 def _format_of(output: Path | None) -> str | None:

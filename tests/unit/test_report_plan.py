@@ -75,6 +75,9 @@ def test_a_county_sets_its_own_format_types_and_standard() -> None:
         ("sales_ratio_study", {"standard": "iaoa"}, "parameters.standard", "Did you mean iaao"),
         ("sales_ratio_study", {"zip_code": "99301"}, "parameters.zip_code", "no field 'zip_code'"),
         ("sales_ratio_study", {"stratify": ["neighborhood"]}, "parameters.stratify", "no field 'neighborhood'"),
+        ("sales_ratio_study", {"adjust_to": "2026-01-01"}, "parameters.adjust_to", "adjust_to needs time_adjust"),
+        ("vertical_equity", {"adjust_to": "2026-01-01", "time_adjust": False}, "parameters.adjust_to", "needs"),
+        ("sales_ratio_study", {"adjust_to": "9999-12-31", "time_adjust": True}, "parameters.adjust_to", "to 2031-03"),
         ("value_change", {}, "county_id", "--map prior_assessed_value_total=COLUMN"),
     ],
 )  # fmt: skip

@@ -10,7 +10,8 @@ from reporting.context import Context
 from reporting.grouping import GroupedStudy, group, studies
 from reporting.kinds import Stratum
 from reporting.models import ReportParameters
-from reporting.selection import Sales, Selection, day, select
+from reporting.plan import FARTHEST
+from reporting.selection import MOST_MONEY, Sales, Selection, day, select
 from terrafusion.errors import FailureReason, JobFailure
 from terrafusion.ratios import (
     Outliers,
@@ -88,7 +89,7 @@ def analyse(context: Context, strata: Sequence[Stratum]) -> Analysis:
     """
     parameters, standard, level = context.plan.parameters, context.standard, context.confidence
     context.progress(0.05, "Selecting sales")
-    selection = select(context.database, parameters)
+    selection = select(context.database, parameters, context.snapshot.published_at.date())
     sample, adjustment = _adjusted(selection, parameters)
     found = outliers(sample)
     whole = study(sample, level=level)
@@ -136,15 +137,34 @@ def _adjusted(selection: Selection, parameters: ReportParameters) -> tuple[Ratio
             f"{count:,} of {sample.n:,} sales have no date, so their prices cannot be adjusted for time. "
             "Select by date, or leave time_adjust out.",
         )
-    last = day(selection.used.sale_date.max())
-    to = parameters.adjust_to or last
-    assert to is not None  # noqa: S101  all days are known
+    to = _target(selection.used, parameters.adjust_to)
     trend = price_trend(sample, months)
     if trend.per_month is None:
         return sample, TimeAdjustment(trend, to, applied=False)
     target = np.datetime64(to, "D").astype(float) / DAYS_OF_A_MONTH
-    prices = trend.adjust(sample.price, months, float(target))
+    with np.errstate(over="ignore"):
+        prices = trend.adjust(sample.price, months, float(target))
+    if not ((prices > 0) & (prices < MOST_MONEY)).all():
+        raise JobFailure(
+            FailureReason.INSUFFICIENT_SALES,
+            f"The trend of {trend.per_month:+.1%} a month, from {trend.n:,} sales, brings prices to {to} beyond all "
+            "money. Select more sales, choose an adjust_to nearer to them, or leave time_adjust out.",
+        )
     return RatioSample(sample.assessed, prices), TimeAdjustment(trend, to, applied=True)
+
+
+def _target(sales: Sales, wanted: date | None) -> date:
+    """The day to bring prices to: the one that is wanted, if it is near enough to the sales, or the last sale's."""
+    first, last = day(sales.sale_date.min()), day(sales.sale_date.max())
+    assert first is not None  # noqa: S101  all days are known
+    assert last is not None  # noqa: S101
+    if wanted is not None and max(wanted - last, first - wanted) > FARTHEST:
+        raise JobFailure(
+            FailureReason.INSUFFICIENT_SALES,
+            f"adjust_to {wanted} is more than five years from the sales, of {first} to {last}: their trend says "
+            "nothing of it. Choose a day nearer to them, or leave adjust_to out.",
+        )
+    return wanted or last
 
 
 def _months(sales: Sales) -> Floats:

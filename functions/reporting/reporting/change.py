@@ -10,6 +10,7 @@ from reporting.chasing import sold_between, sold_facts
 from reporting.content import Block, Cell, Column, Facts, Figure, Report, Section, Table, Text, Unit
 from reporting.context import Context
 from reporting.roll import GROUPS, Roll, open_roll
+from reporting.selection import MOST_MONEY
 from terrafusion.charts import Axis, Chart, Histogram, Rule
 from terrafusion.charts import Unit as ChartUnit
 from terrafusion.errors import FailureReason, JobFailure
@@ -19,7 +20,8 @@ from terrafusion.ratios.sample import Floats
 FENCE = 4.0
 """The histogram ends so many interquartile ranges beyond the quartiles: new buildings would flatten all else."""
 SOLD_DAYS = 730
-"""Without dates in the request, properties sold within so many days up to the last known sale count as sold."""
+"""Without dates in the request, properties sold within so many days up to the last known sale count as sold; one dated
+after the data were published is none."""
 
 
 def value_change(context: Context) -> Report:
@@ -98,14 +100,16 @@ def _facts(roll: Roll, compared: int, prior: Any, current: Any, median: float) -
 
 
 def _counts(roll: Roll, compared: int) -> list[tuple[str, str]]:
-    no_current, no_prior, zero = roll.query(
+    no_current, no_prior, zero, too_large = roll.query(
         """SELECT count(*) FILTER (current_value IS NULL),
                   count(*) FILTER (current_value IS NOT NULL AND prior_value IS NULL),
-                  count(*) FILTER (current_value IS NOT NULL AND prior_value <= 0) FROM roll"""
+                  count(*) FILTER (current_value IS NOT NULL AND prior_value <= 0),
+                  count(*) FILTER (is_total_too_large) FROM roll"""
     )[0]
     return [
         ("Properties read", f"{roll.read:,}"),
         ("Filters", "; ".join(roll.filters) or "none"),
+        (f"With a value of {MOST_MONEY:,.0f} dollars or more, read as missing", f"{too_large:,}"),
         ("Left out: no current value", f"{no_current:,}"),
         ("Left out: no prior value", f"{no_prior:,}"),
         ("Left out: prior value of 0 or below", f"{zero:,}"),
@@ -145,24 +149,32 @@ def _sold_unsold(context: Context, roll: Roll) -> tuple[SoldUnsold, str]:
     parameters = context.plan.parameters
     from_sales = "sales" in context.snapshot.layers
     field = "the table of sales" if from_sales else "the properties' last_sale_date"
-    query = (
-        "SELECT CAST(max(sale_date) AS DATE) FROM sales"
-        if from_sales
-        else "SELECT CAST(max(last_sale_date) AS DATE) FROM properties"
-    )
-    latest: date | None = roll.query(query)[0][0]
+    published = context.snapshot.published_at.date()
+    latest, later = _last_sale(roll, published, from_sales=from_sales)
+    passed = f" Passed over, as dated after the data were published: {later:,}." if later else ""
     last = parameters.sold_to or latest
     if last is None:
         none = SoldUnsold(0, 0, None, None, None, None, None, "no sale has a date")
-        return none, f"Dates of sale are looked for in {field}."
+        return none, f"Dates of sale are looked for in {field}.{passed}"
     first = parameters.sold_from or last - timedelta(days=SOLD_DAYS)
-    ids = sold_between(context.database, first, last, from_sales=from_sales)
+    ids = sold_between(context.database, first, min(last, published), from_sales=from_sales)
     rows = context.database.execute(
         "SELECT share, coalesce(property_id IN (SELECT unnest(?::VARCHAR[])), FALSE) AS sold FROM changed", [ids]
     ).fetchnumpy()
     share, sold = np.asarray(rows["share"], dtype=np.float64), np.asarray(rows["sold"], dtype=np.bool_)
-    text = f"Sold are properties with a sale from {first.isoformat()} to {last.isoformat()} in {field}."
+    text = f"Sold are properties with a sale from {first.isoformat()} to {last.isoformat()} in {field}.{passed}"
     return sold_against_unsold(share[sold], share[~sold]), text
+
+
+def _last_sale(roll: Roll, published: date, *, from_sales: bool) -> tuple[date | None, int]:
+    """The last day of a sale, and how many are dated later than the data were published, which is a mistake."""
+    table, field = ("sales", "sale_date") if from_sales else ("properties", "last_sale_date")
+    latest, later = roll.query(
+        f"""SELECT max(day) FILTER (day <= $1), count(*) FILTER (day > $1)
+            FROM (SELECT CAST({field} AS DATE) AS day FROM {table})""",  # noqa: S608  names are the standard's
+        [published],
+    )[0]
+    return latest, later
 
 
 def _sold_document(found: SoldUnsold) -> dict[str, Any]:

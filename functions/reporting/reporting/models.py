@@ -34,7 +34,8 @@ class ReportParameters(_Model):
 
     `year`, `date_from` and `date_to` select sales by date, both days included. `value_source` says which value a sale
     is compared with: that recorded with the sale, or the property's current one; `auto` takes the former where the
-    county keeps it. `adjust_to` is the day to which `time_adjust` brings prices, the last sale's when left out.
+    county keeps it. `adjust_to` is the day to which `time_adjust` brings prices, the last sale's when left out: it
+    needs `time_adjust`, and lies within five years of the sales.
     """
 
     output_format: Annotated[OutputFormat | None, BeforeValidator(_lower)] = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from difflib import get_close_matches
 from typing import Any
 
@@ -24,6 +24,8 @@ STRATUM_FIELDS: Mapping[Stratum, str] = {
 }
 """The field that each grouping needs; groups of value need none."""
 DEFAULT_MOVERS = 25
+FARTHEST = timedelta(days=1_826)
+"""Prices are adjusted to days within five years of the sales: a trend says nothing of times far from its sales."""
 COMPUTED = frozenset(
     {
         "sale_price", "sale_date", "assessed_value", "is_valid", "year_built", "living_area_sqft", "last_sale_date",
@@ -81,6 +83,7 @@ def plan(request: ReportRequest, snapshot: CountySnapshot, configuration: County
     filled = _with_defaults(request.parameters, kind, configuration, columns)
     _check_standard(filled.standard, configuration)
     _check_value_source(filled.value_source, kind, snapshot)
+    _check_adjustment(filled, snapshot)
     if request.report_type is ReportType.PROPERTY_RECORD_CARD and not (filled.property_id or filled.property_ids):
         raise _refuse("parameters.property_id", "Say which property, with property_id or property_ids.")
     return ReportPlan(request.report_type, output_format, filled.model_copy(update={"output_format": output_format}))
@@ -192,6 +195,22 @@ def _check_value_source(source: str | None, kind: Kind, snapshot: CountySnapshot
     if not any(found[name] for name in wanted):
         needed = " or ".join(f"'{tables[name][1]}' in {tables[name][0]}" for name in wanted)
         raise _refuse("parameters.value_source", f"There is no value to compare sales with: needs {needed}.")
+
+
+def _check_adjustment(parameters: ReportParameters, snapshot: CountySnapshot) -> None:
+    """Refuse a day that no county's sales reach; how far these sales do, only the job sees."""
+    if not parameters.adjust_to:
+        return
+    if not parameters.time_adjust:
+        raise _refuse("parameters.adjust_to", "adjust_to needs time_adjust: without it prices stay as they are.")
+    published = snapshot.published_at.date()
+    latest = published + FARTHEST
+    if parameters.adjust_to > latest:
+        raise _refuse(
+            "parameters.adjust_to",
+            f"{parameters.adjust_to} is more than five years after the data were published on {published}: the trend "
+            f"of their sales says nothing of it. Name a day up to {latest}.",
+        )
 
 
 def _with_defaults(

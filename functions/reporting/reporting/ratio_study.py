@@ -193,6 +193,7 @@ def inputs(context: Context, analysis: Analysis) -> Section:
         *((f"Left out: {text}", f"{count:,}") for text, count in selection.excluded.items()),
         ("Outliers left out", f"{analysis.outliers.count if analysis.trimmed else 0:,}"),
         ("Sales studied", f"{len(analysis.sales):,}"),
+        ("Rows of the roll passed over, as another stands for their property", f"{selection.repeats:,}"),
         ("Value compared with the price", source[selection.value_source]),
         ("Standard", f"{context.standard.title}. {context.standard.source}"),
     ]

@@ -11,7 +11,7 @@ from reporting.content import Block, Cell, Column, Facts, Figure, Report, Sectio
 from reporting.context import Context
 from reporting.models import ReportParameters
 from reporting.plan import FILTER_FIELDS
-from reporting.selection import check_terms
+from reporting.selection import MOST_MONEY, check_terms
 from terrafusion.charts import Axis, Bars, Chart, Scale
 from terrafusion.charts import Unit as ChartUnit
 from terrafusion.errors import FailureReason, JobFailure
@@ -57,6 +57,8 @@ def open_roll(context: Context) -> Roll:
                {_money("prior_assessed_value_total")} AS prior_value,
                {_money("assessed_land_value")} AS land_value,
                {_money("assessed_improvement_value")} AS improvement_value,
+               {_is_too_large("current_assessed_value_total", "prior_assessed_value_total")} AS is_total_too_large,
+               {_is_too_large("assessed_land_value", "assessed_improvement_value")} AS is_part_too_large,
                coalesce(property_class IN (SELECT name FROM exempt_classes), FALSE) AS is_exempt
         FROM properties WHERE {condition}""",  # noqa: S608  fields are the standard's, values are bound
         values,
@@ -71,7 +73,12 @@ def open_roll(context: Context) -> Roll:
 
 
 def _money(field: str) -> str:
-    return f"CASE WHEN isfinite({field}) THEN CAST({field} AS {MONEY}) END"
+    """A value as money; null where it is none, or too large to be money."""
+    return f"CASE WHEN isfinite({field}) AND abs({field}) < {MOST_MONEY} THEN CAST({field} AS {MONEY}) END"
+
+
+def _is_too_large(*fields: str) -> str:
+    return " OR ".join(f"coalesce(NOT isnan({field}) AND abs({field}) >= {MOST_MONEY}, FALSE)" for field in fields)
 
 
 def _filters(
@@ -267,6 +274,7 @@ def _missing(roll: Roll) -> Facts:
     row = roll.query(
         """SELECT count(*) FILTER (WHERE current_value IS NULL), count(*) FILTER (WHERE current_value = 0),
                   count(*) FILTER (WHERE current_value < 0), count(*) FILTER (WHERE prior_value IS NULL),
+                  count(*) FILTER (WHERE is_total_too_large OR is_part_too_large),
                   count(*) FILTER (WHERE property_class IS NULL), count(*) FILTER (WHERE property_id IS NULL),
                   count(property_id) - count(DISTINCT property_id) FROM roll"""
     )[0]
@@ -275,6 +283,7 @@ def _missing(roll: Roll) -> Facts:
         "With a current value of 0",
         "With a current value below 0",
         "Without a prior value",
+        f"With a value of {MOST_MONEY:,.0f} dollars or more, read as missing",
         "Without a property class",
         "Without a property id",
         "Rows beyond the first of a property id",

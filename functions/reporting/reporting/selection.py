@@ -26,13 +26,22 @@ PROPERTY_FIELDS = (
     "living_area_sqft",
     "current_assessed_value_total",
     "situs_address_full",
+    "lon",
+    "lat",
 )
+"""What a property adds to its sales. Of rows that repeat a property the one with the highest value counts, of equal
+ones the first by class, neighborhood and so on, known before unknown: nothing depends on the order of rows."""
+MOST_MONEY = 1e15
+"""From so many dollars on, a price or value is a mistake: no property is worth as much."""
 EXCLUSIONS: Mapping[str, str] = {
     "invalid": "marked as not valid by the county",
+    "future_date": "dated after the data were published",
     "no_price": "no sale price",
     "price_not_positive": "sale price of 0 or below",
+    "price_too_large": f"sale price of {MOST_MONEY:,.0f} dollars or more",
     "no_value": "no assessed value",
     "value_not_positive": "assessed value of 0 or below",
+    "value_too_large": f"assessed value of {MOST_MONEY:,.0f} dollars or more",
 }
 """Reasons for which a selected sale is left out, in the order in which they are looked for."""
 
@@ -69,7 +78,8 @@ class Sales:
 class Selection:
     """The sales of a study and how they came to be: counts of rows read, selected, left out by reason, and kept.
 
-    `all` are the selected sales, `used` those that are kept.
+    `all` are the selected sales, `used` those that are kept; `repeats` are the rows of the roll that were passed over,
+    as another stands for their property.
     """
 
     read: int
@@ -77,6 +87,7 @@ class Selection:
     excluded: Mapping[str, int]
     filters: Sequence[str]
     value_source: str
+    repeats: int
     all: Sales
     used: Sales
 
@@ -96,11 +107,14 @@ class Selection:
             "used": len(self.used),
             "filters": list(self.filters),
             "value_source": self.value_source,
+            "roll_rows_repeated": self.repeats,
         }
 
 
-def select(database: duckdb.DuckDBPyConnection, parameters: ReportParameters) -> Selection:
+def select(database: duckdb.DuckDBPyConnection, parameters: ReportParameters, published: date) -> Selection:
     """Read a county's sales, joined with its properties, and sort out what cannot be used.
+
+    A date after the data were `published` is a mistake: such a sale is left out, lest a trend or a period run to it.
 
     Raises
     ------
@@ -108,7 +122,7 @@ def select(database: duckdb.DuckDBPyConnection, parameters: ReportParameters) ->
         INSUFFICIENT_SALES, saying what was left out and why.
     """
     source = _value_source(database, parameters.value_source or "auto")
-    database.execute(f"CREATE OR REPLACE TEMP VIEW joined AS {_joined(database, source)}")
+    database.execute(f"CREATE OR REPLACE TEMP VIEW joined AS {_joined(database, source, published)}")
     where, values, filters = _filters(parameters)
     _check_terms(database, parameters)
     read = _count(database, "SELECT count(*) FROM joined", [])
@@ -123,7 +137,7 @@ def select(database: duckdb.DuckDBPyConnection, parameters: ReportParameters) ->
         for key, text in EXCLUSIONS.items()
         if (every.excluded == key).any()
     }
-    made = Selection(read, len(every), reasons, filters, source, every, kept)
+    made = Selection(read, len(every), reasons, filters, source, _repeats(database), every, kept)
     if not len(kept):
         raise JobFailure(FailureReason.INSUFFICIENT_SALES, _nothing_left(made))
     return made
@@ -145,7 +159,7 @@ def _value_source(database: duckdb.DuckDBPyConnection, wanted: str) -> str:
     return "sale" if known or not _has(database, "properties") else "roll"
 
 
-def _joined(database: duckdb.DuckDBPyConnection, source: str) -> str:
+def _joined(database: duckdb.DuckDBPyConnection, source: str, published: date) -> str:
     """Sales with what their properties add: a field of the sales' own goes first. One row a sale, whatever repeats."""
     own = {row[0] for row in database.execute("DESCRIBE sales").fetchall()}
     has_properties = _has(database, "properties")
@@ -157,10 +171,11 @@ def _joined(database: duckdb.DuckDBPyConnection, source: str) -> str:
         return f"COALESCE({', '.join(parts)})" if parts else f"CAST(NULL AS {types.get(name, 'VARCHAR')})"
 
     value = "s.assessed_value" if source == "sale" else field("current_assessed_value_total")
+    order = ", ".join(f"{name} NULLS LAST" for name in PROPERTY_FIELDS)
     join = (
-        "LEFT JOIN (SELECT * FROM properties WHERE property_id IS NOT NULL "
-        "QUALIFY row_number() OVER (PARTITION BY property_id ORDER BY current_assessed_value_total DESC NULLS LAST) = 1"
-        ") p ON p.property_id = s.property_id"
+        f"""LEFT JOIN (SELECT * FROM properties WHERE property_id IS NOT NULL QUALIFY row_number() OVER
+            (PARTITION BY property_id ORDER BY current_assessed_value_total DESC NULLS LAST, {order}) = 1
+        ) p ON p.property_id = s.property_id"""  # noqa: S608  names are the standard's
         if has_properties
         else ""
     )
@@ -170,15 +185,24 @@ def _joined(database: duckdb.DuckDBPyConnection, source: str) -> str:
                CAST(s.sale_date AS DATE) AS sale_date,
                CAST(s.sale_price AS DOUBLE) AS price, CAST({value} AS DOUBLE) AS assessed,
                CASE WHEN s.is_valid = FALSE THEN 'invalid'
+                    WHEN CAST(s.sale_date AS DATE) > DATE '{published}' THEN 'future_date'
                     WHEN s.sale_price IS NULL OR isnan(s.sale_price) THEN 'no_price'
                     WHEN s.sale_price <= 0 THEN 'price_not_positive'
+                    WHEN s.sale_price >= {MOST_MONEY} THEN 'price_too_large'
                     WHEN {value} IS NULL OR isnan({value}) THEN 'no_value'
-                    WHEN {value} <= 0 THEN 'value_not_positive' ELSE '' END AS excluded,
+                    WHEN {value} <= 0 THEN 'value_not_positive'
+                    WHEN {value} >= {MOST_MONEY} THEN 'value_too_large' ELSE '' END AS excluded,
                CASE s.is_valid WHEN TRUE THEN 'yes' WHEN FALSE THEN 'no' ELSE NULL END AS is_valid,
                {field("property_class")} AS property_class, {field("neighborhood")} AS neighborhood,
                {field("zip_code")} AS zip_code, {field("year_built")} AS year_built,
                {field("living_area_sqft")} AS living_area_sqft, {place[0]} AS lon, {place[1]} AS lat
         FROM sales s {join}"""  # noqa: S608  names are the standard's, not the request's
+
+
+def _repeats(database: duckdb.DuckDBPyConnection) -> int:
+    if not _has(database, "properties"):
+        return 0
+    return _count(database, "SELECT count(property_id) - count(DISTINCT property_id) FROM properties", [])
 
 
 def _filters(parameters: ReportParameters) -> tuple[str, list[Any], list[str]]:
@@ -218,13 +242,19 @@ def check_terms(
     ------
     JobFailure
     """
-    query = f"SELECT DISTINCT {name} FROM {table} WHERE {name} IS NOT NULL ORDER BY 1 LIMIT 5000"  # noqa: S608
-    known = [row[0] for row in database.execute(query).fetchall()]
+    query = f"SELECT DISTINCT {name} FROM {table} WHERE list_contains(?, {name})"  # noqa: S608
+    found = {row[0] for row in database.execute(query, [list(terms)]).fetchall()}
     for term in terms:
-        if term not in known:
-            near = get_close_matches(term, known, n=3) or known[:8]
-            words = f"Did you mean {' or '.join(near)}?" if known else "That field is empty."
-            raise JobFailure(reason, f"No row has the {name} '{term}'. {words}")
+        if term not in found:
+            raise JobFailure(reason, f"No row has the {name} '{term}'. {_suggestion(database, table, name, term)}")
+
+
+def _suggestion(database: duckdb.DuckDBPyConnection, table: str, name: str, term: str) -> str:
+    query = f"""SELECT {name} FROM {table} WHERE {name} IS NOT NULL GROUP BY {name}
+        ORDER BY levenshtein({name}, ?), {name} LIMIT 50"""  # noqa: S608
+    nearest = [row[0] for row in database.execute(query, [term]).fetchall()]
+    near = get_close_matches(term, nearest, n=3) or nearest[:8]
+    return f"Did you mean {' or '.join(near)}?" if near else "That field is empty."
 
 
 def _sales(rows: Mapping[str, Any]) -> Sales:

@@ -19,6 +19,7 @@ FLIP_DAYS, FLIP_CHANGE = 365, 0.40
 
 REASONS: Mapping[str, str] = {
     "not_valid": "the county marks it as not valid",
+    "future_date": "it is dated after the data were published",
     "unusable": "it cannot be used in a ratio study",
     "nominal_price": f"the price is below {NOMINAL_PRICE:,.0f} dollars",
     "ratio": "its ratio is unusual in its cluster",
@@ -64,7 +65,7 @@ def sales_validation(context: Context) -> Report:
         INSUFFICIENT_SALES when no sale could be used at all.
     """
     context.progress(0.1, "Selecting sales")
-    selection = select(context.database, context.plan.parameters)
+    selection = select(context.database, context.plan.parameters, context.snapshot.published_at.date())
     context.progress(0.4, "Judging sales in their clusters")
     clusters = cluster(selection.all)
     flags = judge(selection.all, clusters, _known(context))
@@ -119,7 +120,8 @@ def judge(sales: Sales, clusters: Clusters, known: frozenset[str] | None) -> Fla
     flags = Flags()
     usable = _usable(sales)
     flags.add("not_valid", sales.excluded == "invalid")
-    unusable = np.array([e not in {"", "invalid"} for e in sales.excluded], dtype=bool)
+    flags.add("future_date", sales.excluded == "future_date")
+    unusable = np.array([e not in {"", "invalid", "future_date"} for e in sales.excluded], dtype=bool)
     flags.add("unusable", unusable, [EXCLUSIONS.get(e, "") for e in sales.excluded])
     with np.errstate(invalid="ignore"):
         nominal = np.isfinite(sales.price) & (sales.price > 0) & (sales.price < NOMINAL_PRICE)
@@ -270,5 +272,6 @@ def _counts(selection: Selection, flagged: int) -> list[tuple[str, str]]:
         ("Sales read", f"{selection.read:,}"),
         ("Filters", "; ".join(selection.filters) or "none"),
         ("Sales judged", f"{len(selection.all):,}"),
+        ("Rows of the roll passed over, as another stands for their property", f"{selection.repeats:,}"),
         ("Sales flagged", f"{flagged:,}"),
     ]
