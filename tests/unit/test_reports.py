@@ -183,6 +183,8 @@ def test_outliers_are_disclosed_and_left_out_only_when_asked(county: Maker) -> N
     assert kept.document["without_outliers"] == trimmed.document["without_outliers"]
     assert trimmed.summary["statistics"] == trimmed.document["without_outliers"]
     assert len(table_of(kept, "outliers").rows) == kept.summary["outliers"]
+    without = kept.document["without_outliers"]
+    assert column(table_of(kept, "measures"), "without_outliers") == [without[m.value]["value"] for m in Measure]
 
 
 def test_prices_are_brought_to_a_day_on_request(county: Maker) -> None:
@@ -552,7 +554,8 @@ def test_texts_that_a_spreadsheet_would_run_stay_texts(county: Maker, tmp_path: 
     _, path, _ = written(county("assessment_roll_summary", properties=bad, output_format="csv"), tmp_path)
     assert path.read_text().splitlines()[1].startswith("\"'=HYPERLINK")
     _, path, _ = written(county("assessment_roll_summary", properties=bad, output_format="xlsx"), tmp_path)
-    assert openpyxl.load_workbook(path)["Values by property class"]["A2"].data_type == "s"
+    cell = openpyxl.load_workbook(path)["Values by property class"]["A2"]
+    assert (cell.data_type, cell.value) == ("s", '=HYPERLINK("http://evil.example")')
 
 
 @pytest.mark.parametrize("kind", ["assessment_roll_summary", "sales_ratio_study"])

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from reporting.analysis import Analysis
-from reporting.content import Cell, Column, Facts, Section, Table, Unit, with_interval, written
+from reporting.content import Cell, Column, Facts, Section, Table, Unit, with_interval
 from reporting.context import Context
 from reporting.grouping import TITLES, GroupedStudy
 from reporting.kinds import Stratum
 from reporting.selection import day
-from terrafusion.ratios import MEASURES, Measure, RatioStudy, Verdict, judge, overall
+from terrafusion.ratios import MEASURES, Measure, RatioStudy, Statistic, Verdict, judge, overall
 from terrafusion.standards import PropertyType
 
 UNITS = {
@@ -78,17 +78,21 @@ def measures_section(analysis: Analysis) -> Section:
     )
     rows: list[Sequence[Cell]] = []
     for measure in MEASURES:
-        statistic, other, unit = analysis.whole[measure], analysis.without[measure], UNITS[measure]
+        statistic = analysis.whole[measure]
         interval = statistic.interval
         ends: tuple[Cell, Cell, Cell] = (
             (interval.low, interval.high, f"{interval.method}, {interval.level:.0%}")
             if interval
             else (None, None, statistic.interval_reason or statistic.text)
         )
-        value: Cell = statistic.text if statistic.value is None else statistic.value
-        rows.append((NAMES[measure], statistic.n, value, *ends, written(other, unit)))
+        value, without = (_number_or_reason(s) for s in (statistic, analysis.without[measure]))
+        rows.append((NAMES[measure], statistic.n, value, *ends, without))
     table = Table("measures", "Level, uniformity and vertical equity", columns, rows)
     return Section("Statistics", [table, Facts("meanings", "What the measures mean", MEANINGS)])
+
+
+def _number_or_reason(statistic: Statistic) -> Cell:
+    return statistic.text if statistic.value is None else statistic.value
 
 
 def printed_groups(context: Context, analysis: Analysis, stratum: Stratum, grouped: GroupedStudy) -> Table:
