@@ -338,6 +338,36 @@ def test_clusters_widen_until_they_can_judge(county: Maker) -> None:
     assert used & large
 
 
+def test_an_outlier_in_a_small_neighborhood_is_judged_against_its_class(county: Maker) -> None:
+    places = ["N1"] * 100 + ["N2"] * 10 + ["N3"] * 6
+    properties = PROPERTIES.head(116).assign(neighborhood=places, property_class=["residential"] * 110 + ["farm"] * 6)
+    properties = properties.assign(current_assessed_value_total=206_000.0, year_built=1990.0, living_area_sqft=1_500.0)
+    price = np.round(206_000 / np.random.default_rng(8).normal(1, 0.05, 116), 0)
+    price[[105, 112]] = 10_300.0, 20_600.0
+    sales = pd.DataFrame(
+        {
+            "sale_id": [f"S-{i}" for i in range(116)],
+            "property_id": properties["property_id"],
+            "sale_date": [date(2024, 1, 1) + timedelta(days=i) for i in range(116)],
+            "sale_price": price,
+            "assessed_value": 206_000.0,
+        }
+    )
+    table = made(county("sales_validation", properties=properties, sales=sales)).main
+    keys = ("sale_id", "cluster", "reasons")
+    found = {sale: words for sale, *words in zip(*(column(table, key) for key in keys), strict=True)}
+    usual = np.log(206_000 / price[:110])
+    lower, upper = np.percentile(usual, [25, 75])
+    reach = 1.5 * (upper - lower)
+
+    assert found["S-105"][0] == "residential"
+    assert "ratio is unusual" in found["S-105"][1]
+    assert f"(20.000, usual {math.exp(lower - reach):.3f} to {math.exp(upper + reach):.3f})" in found["S-105"][1]
+    assert "price per square foot is unusual" in found["S-105"][1]
+    assert found["S-112"][0] == "all sales"
+    assert "(10.000, usual" in found["S-112"][1]
+
+
 def parcels_file(folder: Path, properties: pd.DataFrame) -> Path:
     """Square parcels in feet around each property, as FlatGeobuf."""
     points = geopandas.GeoSeries.from_xy(properties["lon"], properties["lat"], crs="EPSG:4326").to_crs("EPSG:2927")
