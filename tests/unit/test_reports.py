@@ -22,7 +22,7 @@ import pypdf
 import pytest
 import shapely
 
-from reporting.content import Report, Table
+from reporting.content import Facts, Report, Table, Text
 from reporting.context import Context
 from reporting.job import MAKERS, write
 from reporting.kinds import KINDS, OutputFormat, ReportType
@@ -185,6 +185,55 @@ def test_outliers_are_disclosed_and_left_out_only_when_asked(county: Maker) -> N
     assert len(table_of(kept, "outliers").rows) == kept.summary["outliers"]
     without = kept.document["without_outliers"]
     assert column(table_of(kept, "measures"), "without_outliers") == [without[m.value]["value"] for m in Measure]
+
+
+def facts_of(report: Report, key: str) -> dict[str, str]:
+    return dict(next(b for s in report.sections for b in s.blocks if isinstance(b, Facts) and b.key == key).items)
+
+
+def test_sold_properties_are_compared_with_unsold_ones_of_their_kind(county: Maker) -> None:
+    homes, shops = np.arange(600) < 400, np.arange(600) >= 400
+    properties = PROPERTIES.assign(
+        property_class=np.where(homes, "residential", "commercial"),
+        prior_assessed_value_total=100_000.0,
+        current_assessed_value_total=np.where(shops, 120_000.0, 103_000.0),
+    )
+    # Homes: 0 to 99 sold in 2024; 100 to 149 sold in 2023 and raised by 30 %; of 150 to 159 the sales are not valid.
+    properties.loc[100:149, "current_assessed_value_total"] = 130_000.0
+    sales = pd.DataFrame(
+        {
+            "sale_id": [f"S-{i}" for i in range(160)],
+            "property_id": properties["property_id"][:160],
+            "sale_date": [date(2023 if 100 <= i < 150 else 2024, 3, 1) for i in range(160)],
+            "sale_price": np.random.default_rng(4).normal(103_000, 8_000, 160).round(),
+            "is_valid": [i < 150 for i in range(160)],
+            "assessed_value": 103_000.0,
+        }
+    )
+    report = made(
+        county("sales_ratio_study", properties=properties, sales=sales, year=2024, property_class=["residential"])
+    )
+    found = facts_of(report, "sold_unsold")
+    texts = [b.text for s in report.sections if s.title == "Sales chasing" for b in s.blocks if isinstance(b, Text)]
+
+    assert found["Sold"] == "100 properties, median change +3.00%"
+    assert found["Unsold"] == "250 properties, median change +3.00%"
+    assert found["Finding"] == "not suspected"
+    assert "50 with only other sales" in texts[0]
+
+
+def test_sold_and_unsold_are_not_compared_by_a_field_that_the_roll_lacks(county: Maker) -> None:
+    sales = SALES.assign(neighborhood="N1")
+    report = made(
+        county(
+            "sales_ratio_study",
+            properties=PROPERTIES.drop(columns="neighborhood"),
+            sales=sales,
+            neighborhood=["N1"],
+        )
+    )
+    texts = [b.text for s in report.sections if s.title == "Sales chasing" for b in s.blocks if isinstance(b, Text)]
+    assert "selected by neighborhood, which the roll does not have" in texts[0]
 
 
 def test_prices_are_brought_to_a_day_on_request(county: Maker) -> None:
