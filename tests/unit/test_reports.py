@@ -390,7 +390,8 @@ def test_clusters_widen_until_they_can_judge(county: Maker) -> None:
 def test_an_outlier_in_a_small_neighborhood_is_judged_against_its_class(county: Maker) -> None:
     places = ["N1"] * 100 + ["N2"] * 10 + ["N3"] * 6
     properties = PROPERTIES.head(116).assign(neighborhood=places, property_class=["residential"] * 110 + ["farm"] * 6)
-    properties = properties.assign(current_assessed_value_total=206_000.0, year_built=1990.0, living_area_sqft=1_500.0)
+    area = [1_500.0] * 110 + [9_000.0] * 6
+    properties = properties.assign(current_assessed_value_total=206_000.0, year_built=1990.0, living_area_sqft=area)
     price = np.round(206_000 / np.random.default_rng(8).normal(1, 0.05, 116), 0)
     price[[105, 112]] = 10_300.0, 20_600.0
     sales = pd.DataFrame(
@@ -415,6 +416,7 @@ def test_an_outlier_in_a_small_neighborhood_is_judged_against_its_class(county: 
     assert "price per square foot is unusual" in found["S-105"][1]
     assert found["S-112"][0] == "all sales"
     assert "(10.000, usual" in found["S-112"][1]
+    assert not any("square foot" in found[f"S-{i}"][1] for i in range(110, 116) if f"S-{i}" in found)
 
 
 def parcels_file(folder: Path, properties: pd.DataFrame) -> Path:

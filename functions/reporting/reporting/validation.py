@@ -52,12 +52,14 @@ class Clusters:
     """Sales in clusters of one class and neighborhood, or wider ones where those are small.
 
     `labels` (n,) says in which cluster each sale is judged, `members` which sales are in each cluster: those of a class
-    are all of its sales, also those that are judged in their neighborhood.
+    are all of its sales, also those that are judged in their neighborhood. `one_class` (n,) says which sales are judged
+    among others of their class.
     """
 
     labels: NDArray[np.int_]
     names: Sequence[str]
     members: Sequence[NDArray[np.int_]]
+    one_class: NDArray[np.bool_]
 
 
 def sales_validation(context: Context) -> Report:
@@ -115,6 +117,7 @@ def cluster(sales: Sales) -> Clusters:
     names: list[str] = []
     members: list[NDArray[np.int_]] = []
     for level, least in zip(levels, (CLUSTER_MINIMUM, CLUSTER_MINIMUM, 0), strict=True):
+        one_class = labels >= 0  # in the end: before the level of all classes
         unique, inverse, counts = np.unique(np.array(level, dtype=str), return_inverse=True, return_counts=True)
         parts = np.split(np.argsort(inverse, kind="stable"), np.cumsum(counts)[:-1])
         large = np.bincount(inverse[usable], minlength=unique.size) >= least
@@ -123,7 +126,7 @@ def cluster(sales: Sales) -> Clusters:
             labels[parts[group][judged[parts[group]]]] = len(names)
             names.append(str(unique[group]))
             members.append(parts[group])
-    return Clusters(labels, names, members)
+    return Clusters(labels, names, members, one_class)
 
 
 def judge(sales: Sales, clusters: Clusters, known: frozenset[str] | None) -> Flags:
@@ -138,7 +141,7 @@ def judge(sales: Sales, clusters: Clusters, known: frozenset[str] | None) -> Fla
     flags.add("nominal_price", nominal)
     for key, values, digits in (
         ("ratio", _divided(sales.assessed, sales.price, usable), 3),
-        ("price_per_sqft", _divided(sales.price, sales.living_area_sqft, usable), 0),
+        ("price_per_sqft", _divided(sales.price, sales.living_area_sqft, usable & clusters.one_class), 0),
     ):
         flags.add(key, *unusual(values, clusters, digits))
     flags.add("resold", *_resold(sales, usable))
@@ -275,9 +278,10 @@ def _number(value: float) -> float | None:
 def _method(clusters: int) -> str:
     return (
         f"Ratios and prices per square foot are judged within {clusters:,} clusters of class and neighborhood; where "
-        f"those have fewer than {CLUSTER_MINIMUM} usable sales, against all of the class, or else all sales. Unusual "
-        f"is what lies beyond {FACTOR:g} interquartile ranges from the quartiles of the logarithms; fewer than "
-        f"{CLUSTER_MINIMUM} ratios, or prices per square foot, are not judged. A flag asks, it does not judge."
+        f"those have fewer than {CLUSTER_MINIMUM} usable sales, against all of the class, or else, ratios alone, all "
+        f"sales. Unusual is what lies beyond {FACTOR:g} interquartile ranges from the quartiles of the logarithms; "
+        f"fewer than {CLUSTER_MINIMUM} ratios, or prices per square foot, are not judged. A flag asks, it does not "
+        "judge."
     )
 
 
