@@ -160,6 +160,29 @@ def test_groups_hold_the_sales_that_pandas_puts_there(county: Maker) -> None:
     assert sum(row[2] for key, row in found.items() if key[0] == "age") == len(aged)
 
 
+def test_a_verdict_on_a_group_names_the_measures_that_it_is_by(county: Maker) -> None:
+    rng = np.random.default_rng(9)
+    worth = rng.lognormal(12.5, 0.45, 400)
+    noise = rng.normal(0, 0.07, (2, 400))
+    sales = SALES.assign(is_valid=True, assessed_value=worth * np.exp(noise[0]), sale_price=worth * np.exp(noise[1]))
+    sales.loc[sales["property_id"] < "P-0100", "sale_price"] *= 0.7
+    report = made(county("sales_ratio_study", properties=PROPERTIES.assign(property_class="residential"), sales=sales))
+    for table in (table_of(report, "by_neighborhood"), table_of(report, "by_value"), report.main):
+        places = {c.key: i for i, c in enumerate(table.columns)}
+        for row in table.rows:
+            assert (row[places["because_of"]] is None) == (row[places["outcome"]] in {"pass", "not judged"})
+    by_value = [row for row in report.main.rows if row[0] == "value"]
+    everything = report.main.rows[0]
+    failing = [m for m, outcome in report.summary["verdicts"].items() if outcome == report.summary["outcome"]]
+
+    assert len(by_value) == 10
+    assert not any("MKI" in (row[-1] or "") or "PR" in (row[-1] or "") for row in by_value)
+    assert everything[-2] == report.summary["outcome"] != "pass"
+    assert everything[-1].lower().replace("median ratio", "median").split(", ") == failing
+    assert "cut by value" in table_of(report, "by_value").note
+    assert "cut by value" in report.main.note
+
+
 def test_filters_select_what_they_say(county: Maker) -> None:
     report = made(county("sales_ratio_study", year=2023, property_class=["residential", "vacant"]))
     fit = usable(SALES).merge(PROPERTIES, on="property_id")
