@@ -22,7 +22,7 @@ import pypdf
 import pytest
 import shapely
 
-from reporting.content import Report, Table
+from reporting.content import Facts, Report, Table, Text
 from reporting.context import Context
 from reporting.job import MAKERS, write
 from reporting.kinds import KINDS, OutputFormat, ReportType
@@ -160,6 +160,29 @@ def test_groups_hold_the_sales_that_pandas_puts_there(county: Maker) -> None:
     assert sum(row[2] for key, row in found.items() if key[0] == "age") == len(aged)
 
 
+def test_a_verdict_on_a_group_names_the_measures_that_it_is_by(county: Maker) -> None:
+    rng = np.random.default_rng(9)
+    worth = rng.lognormal(12.5, 0.45, 400)
+    noise = rng.normal(0, 0.07, (2, 400))
+    sales = SALES.assign(is_valid=True, assessed_value=worth * np.exp(noise[0]), sale_price=worth * np.exp(noise[1]))
+    sales.loc[sales["property_id"] < "P-0100", "sale_price"] *= 0.7
+    report = made(county("sales_ratio_study", properties=PROPERTIES.assign(property_class="residential"), sales=sales))
+    for table in (table_of(report, "by_neighborhood"), table_of(report, "by_value"), report.main):
+        places = {c.key: i for i, c in enumerate(table.columns)}
+        for row in table.rows:
+            assert (row[places["because_of"]] is None) == (row[places["outcome"]] in {"pass", "not judged"})
+    by_value = [row for row in report.main.rows if row[0] == "value"]
+    everything = report.main.rows[0]
+    failing = [m for m, outcome in report.summary["verdicts"].items() if outcome == report.summary["outcome"]]
+
+    assert len(by_value) == 10
+    assert not any("MKI" in (row[-1] or "") or "PR" in (row[-1] or "") for row in by_value)
+    assert everything[-2] == report.summary["outcome"] != "pass"
+    assert everything[-1].lower().replace("median ratio", "median").split(", ") == failing
+    assert "cut by value" in table_of(report, "by_value").note
+    assert "cut by value" in report.main.note
+
+
 def test_filters_select_what_they_say(county: Maker) -> None:
     report = made(county("sales_ratio_study", year=2023, property_class=["residential", "vacant"]))
     fit = usable(SALES).merge(PROPERTIES, on="property_id")
@@ -183,6 +206,57 @@ def test_outliers_are_disclosed_and_left_out_only_when_asked(county: Maker) -> N
     assert kept.document["without_outliers"] == trimmed.document["without_outliers"]
     assert trimmed.summary["statistics"] == trimmed.document["without_outliers"]
     assert len(table_of(kept, "outliers").rows) == kept.summary["outliers"]
+    without = kept.document["without_outliers"]
+    assert column(table_of(kept, "measures"), "without_outliers") == [without[m.value]["value"] for m in Measure]
+
+
+def facts_of(report: Report, key: str) -> dict[str, str]:
+    return dict(next(b for s in report.sections for b in s.blocks if isinstance(b, Facts) and b.key == key).items)
+
+
+def test_sold_properties_are_compared_with_unsold_ones_of_their_kind(county: Maker) -> None:
+    homes, shops = np.arange(600) < 400, np.arange(600) >= 400
+    properties = PROPERTIES.assign(
+        property_class=np.where(homes, "residential", "commercial"),
+        prior_assessed_value_total=100_000.0,
+        current_assessed_value_total=np.where(shops, 120_000.0, 103_000.0),
+    )
+    # Homes: 0 to 99 sold in 2024; 100 to 149 sold in 2023 and raised by 30 %; of 150 to 159 the sales are not valid.
+    properties.loc[100:149, "current_assessed_value_total"] = 130_000.0
+    sales = pd.DataFrame(
+        {
+            "sale_id": [f"S-{i}" for i in range(160)],
+            "property_id": properties["property_id"][:160],
+            "sale_date": [date(2023 if 100 <= i < 150 else 2024, 3, 1) for i in range(160)],
+            "sale_price": np.random.default_rng(4).normal(103_000, 8_000, 160).round(),
+            "is_valid": [i < 150 for i in range(160)],
+            "assessed_value": 103_000.0,
+        }
+    )
+    report = made(
+        county("sales_ratio_study", properties=properties, sales=sales, year=2024, property_class=["residential"])
+    )
+    found = facts_of(report, "sold_unsold")
+    texts = [b.text for s in report.sections if s.title == "Sales chasing" for b in s.blocks if isinstance(b, Text)]
+
+    assert found["Sold"] == "100 properties, median change +3.00%"
+    assert found["Unsold"] == "250 properties, median change +3.00%"
+    assert found["Finding"] == "not suspected"
+    assert "50 with only other sales" in texts[0]
+
+
+def test_sold_and_unsold_are_not_compared_by_a_field_that_the_roll_lacks(county: Maker) -> None:
+    sales = SALES.assign(neighborhood="N1")
+    report = made(
+        county(
+            "sales_ratio_study",
+            properties=PROPERTIES.drop(columns="neighborhood"),
+            sales=sales,
+            neighborhood=["N1"],
+        )
+    )
+    texts = [b.text for s in report.sections if s.title == "Sales chasing" for b in s.blocks if isinstance(b, Text)]
+    assert "selected by neighborhood, which the roll does not have" in texts[0]
 
 
 def test_prices_are_brought_to_a_day_on_request(county: Maker) -> None:
@@ -334,6 +408,38 @@ def test_clusters_widen_until_they_can_judge(county: Maker) -> None:
     used = set(column(report.main, "cluster"))
     assert used <= large | set(CLASSES) | {"exempt", "all sales"}
     assert used & large
+
+
+def test_an_outlier_in_a_small_neighborhood_is_judged_against_its_class(county: Maker) -> None:
+    places = ["N1"] * 100 + ["N2"] * 10 + ["N3"] * 6
+    properties = PROPERTIES.head(116).assign(neighborhood=places, property_class=["residential"] * 110 + ["farm"] * 6)
+    area = [1_500.0] * 110 + [9_000.0] * 6
+    properties = properties.assign(current_assessed_value_total=206_000.0, year_built=1990.0, living_area_sqft=area)
+    price = np.round(206_000 / np.random.default_rng(8).normal(1, 0.05, 116), 0)
+    price[[105, 112]] = 10_300.0, 20_600.0
+    sales = pd.DataFrame(
+        {
+            "sale_id": [f"S-{i}" for i in range(116)],
+            "property_id": properties["property_id"],
+            "sale_date": [date(2024, 1, 1) + timedelta(days=i) for i in range(116)],
+            "sale_price": price,
+            "assessed_value": 206_000.0,
+        }
+    )
+    table = made(county("sales_validation", properties=properties, sales=sales)).main
+    keys = ("sale_id", "cluster", "reasons")
+    found = {sale: words for sale, *words in zip(*(column(table, key) for key in keys), strict=True)}
+    usual = np.log(206_000 / price[:110])
+    lower, upper = np.percentile(usual, [25, 75])
+    reach = 1.5 * (upper - lower)
+
+    assert found["S-105"][0] == "residential"
+    assert "ratio is unusual" in found["S-105"][1]
+    assert f"(20.000, usual {math.exp(lower - reach):.3f} to {math.exp(upper + reach):.3f})" in found["S-105"][1]
+    assert "price per square foot is unusual" in found["S-105"][1]
+    assert found["S-112"][0] == "all sales"
+    assert "(10.000, usual" in found["S-112"][1]
+    assert not any("square foot" in found[f"S-{i}"][1] for i in range(110, 116) if f"S-{i}" in found)
 
 
 def parcels_file(folder: Path, properties: pd.DataFrame) -> Path:
@@ -552,7 +658,8 @@ def test_texts_that_a_spreadsheet_would_run_stay_texts(county: Maker, tmp_path: 
     _, path, _ = written(county("assessment_roll_summary", properties=bad, output_format="csv"), tmp_path)
     assert path.read_text().splitlines()[1].startswith("\"'=HYPERLINK")
     _, path, _ = written(county("assessment_roll_summary", properties=bad, output_format="xlsx"), tmp_path)
-    assert openpyxl.load_workbook(path)["Values by property class"]["A2"].data_type == "s"
+    cell = openpyxl.load_workbook(path)["Values by property class"]["A2"]
+    assert (cell.data_type, cell.value) == ("s", '=HYPERLINK("http://evil.example")')
 
 
 @pytest.mark.parametrize("kind", ["assessment_roll_summary", "sales_ratio_study"])

@@ -58,6 +58,24 @@ def test_equity_fails_only_when_confirmed() -> None:
     assert outcome(sales(24, 1.0, 0.6, slope=-0.2), Measure.VEI) is Outcome.WARNING
 
 
+def test_groups_that_are_cut_by_value_are_judged_by_level_and_uniformity() -> None:
+    rng = np.random.default_rng(0)
+    worth = rng.lognormal(12.5, 0.45, 5_000)
+    fair = RatioSample(worth * np.exp(rng.normal(0, 0.07, 5_000)), worth * np.exp(rng.normal(0, 0.07, 5_000)))
+    limits, kind = BOOK["iaao"], PropertyType.RESIDENTIAL
+    deciles = [study(fair.take(places)) for places in np.array_split(fair.by_proxy, 10)]
+
+    assert overall(judge(study(fair), limits, kind)) is Outcome.PASS
+    assert all(overall(judge(decile, limits, kind)) is Outcome.FAIL for decile in deciles)
+    for decile in deciles:
+        verdicts = judge(decile, limits, kind, cut_by_value=True)
+        judged = {v.measure for v in verdicts if v.outcome is not Outcome.NOT_JUDGED}
+        assert overall(verdicts) is Outcome.PASS
+        assert judged == {Measure.MEDIAN, Measure.COD}
+    low = study(RatioSample(0.8 * fair.assessed, fair.price))
+    assert overall(judge(low, limits, kind, cut_by_value=True)) is Outcome.FAIL
+
+
 def test_suspicious_uniformity_is_a_warning() -> None:
     assert outcome(sales(400, 1.0, 0.04), Measure.COD) is Outcome.WARNING
 

@@ -109,4 +109,4 @@ def _equity_table(context: Context, analysis: Analysis) -> Table:
     every = group_table("all", "", context, analysis, every=True)
     place = {column.key: index for index, column in enumerate(every.columns)}
     rows = [tuple(row[place[column.key]] for column in columns) for row in every.rows]
-    return Table("equity", "Measures of vertical equity by group", columns, rows)
+    return Table("equity", "Measures of vertical equity by group", columns, rows, every.note)

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 
 from reporting.analysis import Analysis
-from reporting.content import Cell, Column, Facts, Section, Table, Unit, with_interval, written
+from reporting.content import Cell, Column, Facts, Section, Table, Unit, with_interval
 from reporting.context import Context
 from reporting.grouping import TITLES, GroupedStudy
 from reporting.kinds import Stratum
 from reporting.selection import day
-from terrafusion.ratios import MEASURES, Measure, RatioStudy, Verdict, judge, overall
-from terrafusion.standards import PropertyType
+from terrafusion.ratios import MEASURES, Measure, Outcome, RatioStudy, Statistic, Verdict, judge, overall
 
 UNITS = {
     Measure.MEDIAN: Unit.RATIO,
@@ -46,7 +45,9 @@ MEANINGS = (
 )
 SHOWN = (Measure.MEDIAN, Measure.WEIGHTED_MEAN, Measure.COD, Measure.PRD, Measure.PRB, Measure.VEI)
 """Measures that the printed tables of groups have room for; files for machines have all."""
-MOST_OUTLIERS = 50
+VERDICT = (Column("outcome", "Verdict", width=12), Column("because_of", "Because of", wraps=True, width=24))
+"""Columns of groups' tables: the worst verdict on a group's measures, and the measures that have it."""
+CUT_BY_VALUE = "Groups are cut by value, so that PRD, PRB, VEI and MKI within them are not judged."
 
 
 def verdict_table(verdicts: Sequence[Verdict], study: RatioStudy) -> Table:
@@ -78,17 +79,21 @@ def measures_section(analysis: Analysis) -> Section:
     )
     rows: list[Sequence[Cell]] = []
     for measure in MEASURES:
-        statistic, other, unit = analysis.whole[measure], analysis.without[measure], UNITS[measure]
+        statistic = analysis.whole[measure]
         interval = statistic.interval
         ends: tuple[Cell, Cell, Cell] = (
             (interval.low, interval.high, f"{interval.method}, {interval.level:.0%}")
             if interval
             else (None, None, statistic.interval_reason or statistic.text)
         )
-        value: Cell = statistic.text if statistic.value is None else statistic.value
-        rows.append((NAMES[measure], statistic.n, value, *ends, written(other, unit)))
+        value, without = (_number_or_reason(s) for s in (statistic, analysis.without[measure]))
+        rows.append((NAMES[measure], statistic.n, value, *ends, without))
     table = Table("measures", "Level, uniformity and vertical equity", columns, rows)
     return Section("Statistics", [table, Facts("meanings", "What the measures mean", MEANINGS)])
+
+
+def _number_or_reason(statistic: Statistic) -> Cell:
+    return statistic.text if statistic.value is None else statistic.value
 
 
 def printed_groups(context: Context, analysis: Analysis, stratum: Stratum, grouped: GroupedStudy) -> Table:
@@ -97,25 +102,35 @@ def printed_groups(context: Context, analysis: Analysis, stratum: Stratum, group
         Column("group", TITLES[stratum], width=28),
         Column("n", "Sales", Unit.COUNT),
         *(Column(m.value, NAMES[m], UNITS[m], interval=m is Measure.MEDIAN) for m in SHOWN),
-        Column("outcome", "Verdict", width=12),
+        *VERDICT,
     )
     rows: list[Sequence[Cell]] = [
-        (name, study.n, *(study[m] for m in SHOWN), _outcome(context, study, kind))
-        for name, study, kind in _rows(analysis, stratum, grouped)
+        (name, study.n, *(study[m] for m in SHOWN), *_verdict(verdicts))
+        for name, study, verdicts in _rows(context, analysis, stratum, grouped)
     ]
     note = f"{grouped.grouping.without:,} sales have no {TITLES[stratum].lower()}." if grouped.grouping.without else ""
+    if stratum is Stratum.VALUE:
+        note = f"{note} {CUT_BY_VALUE}".strip()
     return Table(f"by_{stratum.value}", f"Sales by {TITLES[stratum].lower()}", columns, rows, note)
 
 
 def _rows(
-    analysis: Analysis, stratum: Stratum, grouped: GroupedStudy
-) -> list[tuple[str, RatioStudy, PropertyType | None]]:
-    kinds = analysis.group_kinds[stratum]
-    return list(zip(grouped.grouping.names, grouped.studies, kinds, strict=True))
+    context: Context, analysis: Analysis, stratum: Stratum, grouped: GroupedStudy
+) -> list[tuple[str, RatioStudy, tuple[Verdict, ...]]]:
+    by_value = stratum is Stratum.VALUE
+    return [
+        (name, study, judge(study, context.standard, kind, cut_by_value=by_value))
+        for name, study, kind in zip(
+            grouped.grouping.names, grouped.studies, analysis.group_kinds[stratum], strict=True
+        )
+    ]
 
 
-def _outcome(context: Context, study: RatioStudy, kind: PropertyType | None) -> str:
-    return overall(judge(study, context.standard, kind)).value
+def _verdict(verdicts: tuple[Verdict, ...]) -> tuple[Cell, Cell]:
+    """The cells of `VERDICT`; no measure is named where none is outside of its limits."""
+    worst = overall(verdicts)
+    named = [v.measure for v in verdicts if v.outcome is worst] if worst in {Outcome.FAIL, Outcome.WARNING} else []
+    return worst.value, ", ".join(NAMES[measure].removesuffix(", %") for measure in named) or None
 
 
 def group_table(key: str, title: str, context: Context, analysis: Analysis, *, every: bool) -> Table:
@@ -126,17 +141,17 @@ def group_table(key: str, title: str, context: Context, analysis: Analysis, *, e
         Column("group", "Group", width=28),
         Column("n", "Sales", Unit.COUNT),
         *(Column(m.value, NAMES[m], UNITS[m], interval=True) for m in measures),
-        Column("outcome", "Verdict", width=12),
+        *VERDICT,
     )
     rows: list[Sequence[Cell]] = [
-        ("all", "all sales", analysis.study.n, *(analysis.study[m] for m in measures), overall(analysis.verdicts).value)
+        ("all", "all sales", analysis.study.n, *(analysis.study[m] for m in measures), *_verdict(analysis.verdicts))
     ]
     for stratum, grouped in analysis.grouped.items():
         rows += [
-            (stratum.value, name, study.n, *(study[m] for m in measures), _outcome(context, study, kind))
-            for name, study, kind in _rows(analysis, stratum, grouped)
+            (stratum.value, name, study.n, *(study[m] for m in measures), *_verdict(verdicts))
+            for name, study, verdicts in _rows(context, analysis, stratum, grouped)
         ]
-    return Table(key, title, columns, rows)
+    return Table(key, title, columns, rows, CUT_BY_VALUE if Stratum.VALUE in analysis.grouped else "")
 
 
 def sales_table(analysis: Analysis) -> Table:

@@ -35,7 +35,8 @@ def write_csv(report: Report, path: Path) -> None:
         writer = csv.writer(file)
         writer.writerow([name for column in table.columns for name in _keys(column)])
         for row in table.rows:
-            writer.writerow([v for cell, column in zip(row, table.columns, strict=True) for v in _values(cell, column)])
+            cells = zip(row, table.columns, strict=True)
+            writer.writerow([_quoted(value) for cell, column in cells for value in _values(cell, column)])
 
 
 def write_json(report: Report, path: Path) -> None:
@@ -217,9 +218,12 @@ def _values(cell: Cell, column: Column) -> tuple[Any, ...]:
         ends = (cell.interval.low, cell.interval.high) if cell.interval else ends
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{column.key}: {value} is no value to write")
-    if isinstance(value, str) and value.startswith(RISKY):
-        value = "'" + value
     return (value, *ends) if column.interval else (value,)
+
+
+def _quoted(value: Any) -> Any:
+    """A value as a CSV may have it; a workbook's cells have types, and need no sign that would be seen."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(RISKY) else value
 
 
 def _json_table(table: Table) -> dict[str, Any]:

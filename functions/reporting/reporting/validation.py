@@ -50,10 +50,17 @@ class Flags:
 
 @dataclass(frozen=True, slots=True)
 class Clusters:
-    """Sales in clusters of one class and neighborhood, or wider ones where those are small; shape (n,)."""
+    """Sales in clusters of one class and neighborhood, or wider ones where those are small.
+
+    `labels` (n,) says in which cluster each sale is judged, `members` which sales are in each cluster: those of a class
+    are all of its sales, also those that are judged in their neighborhood. `one_class` (n,) says which sales are judged
+    among others of their class.
+    """
 
     labels: NDArray[np.int_]
     names: Sequence[str]
+    members: Sequence[NDArray[np.int_]]
+    one_class: NDArray[np.bool_]
 
 
 def sales_validation(context: Context) -> Report:
@@ -94,7 +101,10 @@ def sales_validation(context: Context) -> Report:
 
 
 def cluster(sales: Sales) -> Clusters:
-    """Class and neighborhood; where those have fewer than 15 usable sales the class, and where that has, all."""
+    """Class and neighborhood; where those have fewer than 15 usable sales the class, and where that has, all.
+
+    Only clusters in which a sale is judged have a label.
+    """
     usable = _usable(sales)
     levels = [
         [
@@ -104,15 +114,20 @@ def cluster(sales: Sales) -> Clusters:
         [f"{c or 'no class'}" for c in sales.property_class],
         ["all sales"] * len(sales),
     ]
-    chosen = np.array(levels[-1], dtype=object)
-    for level in reversed(levels[:-1]):
-        array = np.array(level, dtype=object).astype(str)
-        unique, inverse = np.unique(array, return_inverse=True)
-        sizes = np.bincount(inverse[usable], minlength=unique.size)
-        large = sizes[inverse] >= CLUSTER_MINIMUM
-        chosen[large] = array[large]
-    names, labels = np.unique(chosen.astype(str), return_inverse=True)
-    return Clusters(labels, [str(name) for name in names])
+    labels = np.full(len(sales), -1, dtype=np.int_)
+    names: list[str] = []
+    members: list[NDArray[np.int_]] = []
+    for level, least in zip(levels, (CLUSTER_MINIMUM, CLUSTER_MINIMUM, 0), strict=True):
+        one_class = labels >= 0  # in the end: before the level of all classes
+        unique, inverse, counts = np.unique(np.array(level, dtype=str), return_inverse=True, return_counts=True)
+        parts = np.split(np.argsort(inverse, kind="stable"), np.cumsum(counts)[:-1])
+        large = np.bincount(inverse[usable], minlength=unique.size) >= least
+        judged = (labels < 0) & large[inverse]
+        for group in np.unique(inverse[judged]).tolist():
+            labels[parts[group][judged[parts[group]]]] = len(names)
+            names.append(str(unique[group]))
+            members.append(parts[group])
+    return Clusters(labels, names, members, one_class)
 
 
 def judge(sales: Sales, clusters: Clusters, known: frozenset[str] | None) -> Flags:
@@ -128,7 +143,7 @@ def judge(sales: Sales, clusters: Clusters, known: frozenset[str] | None) -> Fla
     flags.add("nominal_price", nominal)
     for key, values, digits in (
         ("ratio", _divided(sales.assessed, sales.price, usable), 3),
-        ("price_per_sqft", _divided(sales.price, sales.living_area_sqft, usable), 0),
+        ("price_per_sqft", _divided(sales.price, sales.living_area_sqft, usable & clusters.one_class), 0),
     ):
         flags.add(key, *unusual(values, clusters, digits))
     flags.add("resold", *_resold(sales, usable))
@@ -150,6 +165,8 @@ def judge(sales: Sales, clusters: Clusters, known: frozenset[str] | None) -> Fla
 def unusual(values: Floats, clusters: Clusters, digits: int) -> tuple[NDArray[np.bool_], list[str]]:
     """Values whose logarithm lies beyond Tukey's fences of their cluster, and each value beside the fences.
 
+    The fences are of all the cluster's members, also of those that are judged in a narrower one.
+
     Parameters
     ----------
     values
@@ -158,13 +175,14 @@ def unusual(values: Floats, clusters: Clusters, digits: int) -> tuple[NDArray[np
     marked = np.zeros(values.size, dtype=bool)
     words = [""] * values.size
     logs = np.log(values)
-    for label in np.unique(clusters.labels):
-        members = np.flatnonzero((clusters.labels == label) & np.isfinite(logs))
+    for label, every in enumerate(clusters.members):
+        members = every[np.isfinite(logs[every])]
         if members.size < CLUSTER_MINIMUM:
             continue
         lower, upper = np.percentile(logs[members], [25, 75])
         low, high = lower - FACTOR * (upper - lower), upper + FACTOR * (upper - lower)
-        beyond = members[(logs[members] < low) | (logs[members] > high)]
+        judged = members[clusters.labels[members] == label]
+        beyond = judged[(logs[judged] < low) | (logs[judged] > high)]
         marked[beyond] = True
         for place in beyond.tolist():
             words[place] = f"{values[place]:,.{digits}f}, usual {np.exp(low):,.{digits}f} to {np.exp(high):,.{digits}f}"
@@ -261,9 +279,11 @@ def _number(value: float) -> float | None:
 
 def _method(clusters: int) -> str:
     return (
-        f"Ratios and prices per square foot are judged within {clusters:,} clusters of class and neighborhood; where a "
-        f"cluster has fewer than {CLUSTER_MINIMUM} usable sales, within the class or all sales. Unusual is what lies "
-        f"beyond {FACTOR:g} interquartile ranges from the quartiles of the logarithms. A flag asks, it does not judge."
+        f"Ratios and prices per square foot are judged within {clusters:,} clusters of class and neighborhood; where "
+        f"those have fewer than {CLUSTER_MINIMUM} usable sales, against all of the class, or else, ratios alone, all "
+        f"sales. Unusual is what lies beyond {FACTOR:g} interquartile ranges from the quartiles of the logarithms; "
+        f"fewer than {CLUSTER_MINIMUM} ratios, or prices per square foot, are not judged. A flag asks, it does not "
+        "judge."
     )
 
 

@@ -1,6 +1,6 @@
 """Whether a study meets a standard: a verdict for each measure, with the limits and the words that say why."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from terrafusion.ratios.equity import vei_significance
@@ -18,6 +18,8 @@ class Outcome(StrEnum):
     NOT_JUDGED = "not judged"
 
 
+EQUITY = frozenset({Measure.PRD, Measure.PRB, Measure.VEI, Measure.MKI})
+"""Measures of vertical equity: they compare cheap with dear, and say nothing of sales that were chosen by value."""
 SEVERITY = (Outcome.FAIL, Outcome.WARNING, Outcome.PASS, Outcome.NOT_JUDGED)
 
 
@@ -31,13 +33,18 @@ class Verdict:
     why: str
 
 
-def judge(study: RatioStudy, standard: Standard, kind: PropertyType | None) -> tuple[Verdict, ...]:
+def judge(
+    study: RatioStudy, standard: Standard, kind: PropertyType | None, *, cut_by_value: bool = False
+) -> tuple[Verdict, ...]:
     """Judge a study's median, COD, PRD, PRB, VEI and MKI, as far as the standard has limits.
 
     Parameters
     ----------
     kind
         The type of the sales' property, None where types are mixed; the COD is judged by it.
+    cut_by_value
+        Whether the sales are a group of similar value. Then the measures of vertical equity are not judged: within a
+        group that is cut on ½·S + ½·A/md, high prices go with low values, also on a fair roll.
     """
     rules = {
         Measure.MEDIAN: standard.level,
@@ -58,6 +65,11 @@ def judge(study: RatioStudy, standard: Standard, kind: PropertyType | None) -> t
     elif standard.cod:
         text = "types of property are mixed" if kind is None else f"no limit for {kind.value} property"
         verdicts[Measure.COD] = Verdict(Measure.COD, Outcome.NOT_JUDGED, "by type", text)
+    if cut_by_value:
+        for measure in EQUITY & verdicts.keys():
+            verdicts[measure] = replace(
+                verdicts[measure], outcome=Outcome.NOT_JUDGED, why="the sales are a group that is cut by value"
+            )
     return tuple(verdicts[m] for m in Measure if m in verdicts)
 
 
