@@ -79,7 +79,7 @@ def _drawn(
     breaks = [round(middle * share, 3) for share in (0.9, 0.95, 1.0, 1.05, 1.1)]
     known = [value for value in values if value is not None]
     without = len(values) - len(known)
-    note = f"At least {LEAST_SALES} sales each." + (f" {without} have fewer, and are blank." if without else "")
+    note = f"At least {LEAST_SALES} sales each." + (f" {without} have fewer, and no value." if without else "")
     drawing = MapDrawing(
         f"Median ratio by {what}",
         [Areas("Median ratio", shapes, values=values, fills=Graduated(breaks, Unit.RATIO, middle=breaks[2]))],
