@@ -8,16 +8,18 @@ from typing import Annotated, Any
 import typer
 
 from cli.connection import connect, state_directory
-from cli.failures import UsageFailure
 from cli.options import ApiOption, CountyArgument, JsonOption, StateOption, TokenOption
 from cli.output import console, file_size, print_json, print_table
 from cli.running import run_to_end
+from cli.settings import read_settings
 
 PLUGIN = "market-analysis"
 WIDTH = 36
 MOST_PERIODS = 36
 SHOWN_FIGURES = {"index": "{:,.1f}", "median_price_per_sqft": "${:,.2f}", "median_price": "${:,.0f}"}
 """What of a trend is drawn: the first of these that it has."""
+TEXTS = frozenset({"zip_code", "neighborhood", "property_class", "property_id"})
+"""Parameters that are text even when they look like numbers."""
 VOLUMES = frozenset({"sales_velocity"})
 """Analyses whose trend is the number of sales."""
 
@@ -37,7 +39,11 @@ def analyze(
     as_json: JsonOption = False,
 ) -> None:
     """Analyze a county's market: the finding, its trend, and the files behind it."""
-    request = {"county_id": county, "analysis_type": analysis_type, "parameters": read_parameters(parameters or [])}
+    request = {
+        "county_id": county,
+        "analysis_type": analysis_type,
+        "parameters": read_settings(parameters or [], value_of),
+    }
     connection = connect(api, token, state_directory(state))
     results = run_to_end(connection, PLUGIN, request, analysis_type, quiet=as_json)
     result = results["result"]
@@ -63,28 +69,14 @@ def analyze(
         console.print(f"\nterrafusion download {results['job_id']} --plugin {PLUGIN} --file NAME", soft_wrap=True)
 
 
-def read_parameters(given: Sequence[str]) -> dict[str, Any]:
-    """Parameters out of NAME=VALUE; a value that is JSON is read as such, save what looks like a zip code."""
-    parameters: dict[str, Any] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise UsageFailure(f"--set wants NAME=VALUE, not '{text}'.")
-        parameters[name.strip()] = _value(name.strip(), value.strip())
-    return parameters
-
-
-def _value(name: str, value: str) -> Any:
+def value_of(name: str, value: str) -> Any:
+    """JSON is read as such, save what looks like a zip code; any other is text."""
     if name in TEXTS:
         return value
     try:
         return json.loads(value)
     except ValueError:
         return value
-
-
-TEXTS = frozenset({"zip_code", "neighborhood", "property_class", "property_id"})
-"""Parameters that are text even when they look like numbers."""
 
 
 def draw_trend(analysis_type: str, trends: Sequence[dict[str, Any]]) -> None:

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from cli.connection import connect, state_directory
-from cli.failures import UsageFailure
 from cli.options import ApiOption, CountyArgument, JsonOption, StateOption, TokenOption
 from cli.output import console, file_size, print_json
 from cli.running import run_to_end, target_path
+from cli.settings import read_settings
 
 PLUGIN = "reporting"
 TEXTS = frozenset({"zip_code", "neighborhood", "property_class", "property_id", "property_ids"})
@@ -61,7 +61,7 @@ def report(
         "standard": standard,
         "property_ids": properties,
     }
-    parameters = {name: value for name, value in given.items() if value} | read_settings(set_ or [])
+    parameters = {name: value for name, value in given.items() if value} | read_settings(set_ or [], value_of)
     request = {"county_id": county, "report_type": report_type, "parameters": parameters}
     results = run_to_end(connection, PLUGIN, request, report_type.replace("_", " "), quiet=as_json)
     result = results["result"]
@@ -78,24 +78,8 @@ def report(
     console.print(f"  sha256 {result['sha256']}", soft_wrap=True)
 
 
-def read_settings(settings: list[str]) -> dict[str, Any]:
-    """Parameters out of `NAME=VALUE`: a value that is JSON is that, save numbers where text belongs; any other is text.
-
-    Raises
-    ------
-    UsageFailure
-        For one without a name or a value.
-    """
-    parameters: dict[str, Any] = {}
-    for setting in settings:
-        name, equals, text = setting.partition("=")
-        if not equals or not name.strip() or not text.strip():
-            raise UsageFailure(f"--set wants NAME=VALUE, not '{setting}'.")
-        parameters[name.strip()] = _value(name.strip(), text.strip())
-    return parameters
-
-
-def _value(name: str, text: str) -> Any:
+def value_of(name: str, text: str) -> Any:
+    """JSON is that, save numbers where text belongs; any other is text."""
     number = str if name in TEXTS else None
     try:
         value = json.loads(text, parse_int=number, parse_float=number, parse_constant=number)

@@ -230,18 +230,23 @@ def test_what_a_template_describes_works_together(steady: Process) -> None:
     eventually(lambda: steady.get("/get/c")["value"] == "stepped")
 
 
-def test_a_function_and_a_route_that_are_added_work_without_a_change_elsewhere(cloud: Process) -> None:
+def with_function(cloud: Process, name: str, code: str) -> None:
+    """Start the cloud again with one more function, which answers `/{name}/here`."""
     cloud.end()
-    (cloud.folder / "code" / "more.py").write_text("def handler(event, context): return {'new': event['rawPath']}")
-    added = """
-  More:
+    (cloud.folder / "code" / f"{name}.py").write_text(code)
+    route = f"{{Type: HttpApi, Properties: {{Method: GET, Path: /{name}/here}}}}"
+    added = f"""
+  {name.title()}:
     Type: AWS::Serverless::Function
-    Properties: {Handler: more.handler, Events: {Get: {Type: HttpApi, Properties: {Method: GET, Path: /more/here}}}}
+    Properties: {{Handler: {name}.handler, Events: {{Get: {route}}}}}
 """
     with (cloud.folder / "template.yaml").open("a") as file:
         file.write(added)
-
     cloud.start()
+
+
+def test_a_function_and_a_route_that_are_added_work_without_a_change_elsewhere(cloud: Process) -> None:
+    with_function(cloud, "more", "def handler(event, context): return {'new': event['rawPath']}")
 
     assert cloud.get("/more/here") == {"new": "/more/here"}
     assert cloud.get("/get/here")["value"] is None
@@ -265,16 +270,7 @@ def test_metrics_come_from_the_functions_lines_and_the_rest_is_logged(steady: Pr
 
 
 def test_a_function_that_cannot_start_is_counted_as_its_code_would_have(cloud: Process) -> None:
-    cloud.end()
-    (cloud.folder / "code" / "broken.py").write_text("raise ImportError('no such library')")
-    added = """
-  Broken:
-    Type: AWS::Serverless::Function
-    Properties: {Handler: broken.handler, Events: {Get: {Type: HttpApi, Properties: {Method: GET, Path: /broken/here}}}}
-"""
-    with (cloud.folder / "template.yaml").open("a") as file:
-        file.write(added)
-    cloud.start()
+    with_function(cloud, "broken", "raise ImportError('no such library')")
 
     assert [httpx.get(cloud.run["url"] + "/broken/here", timeout=30).status_code for _ in range(2)] == [500, 500]
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from cli.failures import UsageFailure
-from cli.reports import read_settings
+from cli.reports import value_of
+from cli.settings import read_settings
 from reporting.models import ReportParameters
 
 
@@ -30,7 +31,7 @@ from reporting.models import ReportParameters
     ],
 )
 def test_a_setting_is_what_the_parameter_takes(setting: str, value: Any) -> None:
-    read = read_settings([setting])
+    read = read_settings([setting], value_of)
     assert list(read.values()) == [value]
     ReportParameters.model_validate(read)
 
@@ -38,4 +39,4 @@ def test_a_setting_is_what_the_parameter_takes(setting: str, value: Any) -> None
 @pytest.mark.parametrize("setting", ["zip_code", "zip_code=", "=15399"])
 def test_a_setting_without_a_name_or_a_value_is_refused(setting: str) -> None:
     with pytest.raises(UsageFailure, match="NAME=VALUE"):
-        read_settings([setting])
+        read_settings([setting], value_of)

@@ -56,8 +56,7 @@ def outlined(
 def _hulls(market: Market, area_by: GroupBy, what: str) -> Outlines:
     source = "properties" if what == "properties" else "market"
     found = market.database.execute(
-        f"""SELECT trim({area_by}::VARCHAR) AS area, list(TRY_CAST(lon AS DOUBLE)) AS lon,
-            list(TRY_CAST(lat AS DOUBLE)) AS lat
+        f"""SELECT trim({area_by}::VARCHAR) AS area, list(lon) AS lon, list(lat) AS lat
         FROM {source} WHERE {area_by} IS NOT NULL AND lon IS NOT NULL AND lat IS NOT NULL GROUP BY 1"""  # noqa: S608
     ).fetchall()
     hulls = {area: hull(np.array(lon), np.array(lat)) for area, lon, lat in found}
